@@ -1,0 +1,293 @@
+/**
+ * The seam: what the Rust addon and its TypeScript twin both do. Types and prose only.
+ *
+ * Two nouns: a BlockLog (write side: encode, seal blocks, write, fdatasync, never on the event loop) and a CommandReader
+ * (read side: blocks checked, every byte of every record validated, commands delivered in batches). Both backends make the
+ * same bytes from the same calls and pass the same suite (test/conformance). docs/aof-format.md is the format.
+ *
+ * Three words, everywhere: *appended* = in the buffer; *written* = write(2) returned; *synced* = covered by an fdatasync
+ * that was issued after it was written and that succeeded. A log sequence number (LSN) counts RESP payload bytes, an offset
+ * counts bytes of one file; they never mix. LSNs and offsets are integers below 2^53.
+ */
+
+export type BackendKind = 'native' | 'fallback';
+
+export interface Backend {
+  readonly kind: BackendKind;
+  /** Why this one runs: one sentence for INFO and the log. */
+  readonly reason: string;
+  /** Opens an existing file for append. Rejects with AofError (AOF_IO ...) and leaves nothing open then. */
+  openLog(options: BlockLogOptions): Promise<BlockLog>;
+  /** Makes a reader; the file is opened at the first next(), errors come from there. */
+  openReader(options: CommandReaderOptions): CommandReader;
+  /**
+   * Takes flock(LOCK_EX | LOCK_NB) on an existing file, held until release() or the end of the process. null: another
+   * process holds it. 'unavailable': this backend has no flock.
+   */
+  tryFileLock(path: string): FileLock | null | 'unavailable';
+}
+
+export interface FileLock {
+  release(): void;
+}
+
+// ---------------------------------------------------------------------------------------------- write side
+
+/** Sizes that both backends share; docs/aof-format.md names them too. */
+export const BlockLimits = {
+  /** Payload capacity of an ordinary memory block; a record that does not fit gets a block of its own size. */
+  blockBytes: 256 * 1024,
+  /** Room in front of a block's payload for its annotation line. */
+  annotationBytes: 128,
+  /** Payload of a block at most, except for one single record that is longer. */
+  maxBlockBytes: 4 * 1024 * 1024,
+  maxArguments: 1_048_576,
+  maxArgumentBytes: 512 * 1024 * 1024,
+  /** A whole record at most. */
+  maxRecordBytes: 1024 * 1024 * 1024,
+  /** One write(2) at most. */
+  maxWriteBytes: 64 * 1024 * 1024,
+  /** Buffers in one writev at most. */
+  maxGather: 512,
+} as const;
+
+export interface BlockLogTarget {
+  /** Absolute path of an existing regular file. */
+  readonly path: string;
+  /** Its size now: where the next byte goes. Rejected with AOF_IO when the file has another size. */
+  readonly position: number;
+  /** Random session id, lower-case hex, 8 digits: stands in the `s=` field of the first block that goes to this file. */
+  readonly session: string;
+}
+
+export interface BlockLogOptions extends BlockLogTarget {
+  /** LSN of the next payload byte. Everything below it counts as written and synced. */
+  readonly lsn: number;
+  /** Annotation lines (block-format.md) on or off. Off: the same blocks, nothing in front of them. */
+  readonly checksum: boolean;
+  /** Keep written blocks in memory until they are synced (true) or let go when written (false, for appendfsync no). */
+  readonly retainUntilSynced: boolean;
+  /**
+   * Called on the event loop after something changed that status() shows and that happened off the loop: written, synced,
+   * an error, an old target closed. Calls are coalesced: at most one is under way. Never called from inside a method.
+   */
+  readonly onProgress: () => void;
+}
+
+/** Indexes into the array that status() fills. */
+export const Status = {
+  appendedLsn: 0,
+  writtenLsn: 1,
+  syncedLsn: 2,
+  /** Bytes of the current file that write(2) took, annotations included. */
+  writtenOffset: 3,
+  /** Bytes of the current file that are synced. */
+  syncedOffset: 4,
+  /** Bytes of memory held: filling block's content, sealed, being written, written and retained. */
+  bufferedBytes: 5,
+  /** The part of it that write(2) has not taken (payload and annotations). */
+  unwrittenBytes: 6,
+  /** 1 while a write(2) is under way or blocks wait for the writer. */
+  isWriting: 7,
+  /** 1 while an fdatasync is under way or wanted. */
+  isSyncing: 8,
+  /** BlockLogFault, 0 for none. */
+  fault: 9,
+  /** errno of that fault (positive), 0 when there is none. */
+  faultErrno: 10,
+  /** write(2) calls that returned, fdatasync calls that returned success. */
+  writeCount: 11,
+  syncCount: 12,
+  /** Duration of the last write(2) and the last fdatasync, microseconds. */
+  lastWriteMicros: 13,
+  lastSyncMicros: 14,
+  /** While a retarget is under way: 0 none, 1 old target draining, 2 old target synced and closed, held for resumeTarget(). */
+  retargetStage: 15,
+  /** How long the write(2) or fdatasync that is under way has lasted, microseconds; 0 when idle. */
+  writeAgeMicros: 16,
+  syncAgeMicros: 17,
+  /** Bytes that write(2) took since open, over all targets, annotations included. */
+  totalWrittenBytes: 18,
+  /** 32 counters: fdatasync calls that took [2^i, 2^(i+1)) microseconds (0 falls into the first). */
+  syncHistogram: 32,
+  length: 64,
+} as const;
+
+export const BlockLogFault = {
+  none: 0,
+  /** write(2) failed; the block is kept as it is. resume() continues exactly where it stopped. */
+  write: 1,
+  /** fdatasync failed; latched: this target is never synced again. */
+  sync: 2,
+  /** A thread of the backend died (panic). Nothing more happens; everything not synced has an unknown outcome. */
+  dead: 3,
+} as const;
+
+export type Arg = string | Uint8Array | number;
+
+/**
+ * Encodes commands into blocks, hands sealed blocks to a writer, asks a syncer. No method blocks on the disk.
+ *
+ * Strings are encoded as UTF-8 (a lone surrogate becomes U+FFFD), bytes are copied before the method returns, numbers are
+ * written as String(n). A record is never split over two blocks. A full block is sealed and handed to the writer at once;
+ * flush() seals what is there. Blocks are written in order, gathered into as few writes as possible; a short write continues
+ * the same bytes.
+ *
+ * Execution units: between beginUnit() and endUnit() every sealed block carries `f=m` (the unit goes on in the next one).
+ * Outside, each append is a unit of its own.
+ *
+ * Argument errors (argc 0 or above maxArguments, an argument or record above its limit, a type that is not Arg) throw
+ * RangeError or TypeError and append nothing.
+ */
+export interface BlockLog {
+  /** Returns the LSN after the record: what synced(lsn) has to reach. */
+  append(...argv: Arg[]): number;
+  appendArray(argv: readonly Arg[]): number;
+  /** Copies bytes that the caller vouches for: one or more whole canonical RESP records. */
+  appendRaw(bytes: Uint8Array, start: number, end: number): number;
+  /**
+   * As appendRaw, but checks first that this is one or more whole canonical records of known form (digits only, CRLF where
+   * it must be, no leading zeros, limits) and that none of them is SELECT, MULTI, EXEC, DISCARD or WATCH, which belong to
+   * the engine. Returns the LSN, or -(offset + 1) of the first bad byte relative to `start` (of the record's start for a
+   * refused command name or a record that ends too early) and appends nothing.
+   */
+  appendRawChecked(bytes: Uint8Array, start: number, end: number): number;
+  /** Appends SELECT and notes the database for the `d=` field of the blocks that begin after it. */
+  select(db: number): number;
+  /** Appends a `#TS:<seconds>\r\n` line. It counts as payload: for LSNs and block lengths it is a record like others. */
+  appendTimestamp(seconds: number): number;
+  beginUnit(): void;
+  endUnit(): void;
+  /** Unix seconds for the `t=` field of the blocks sealed from now on (written when it changed since the last block with it). */
+  tick(seconds: number): void;
+  /**
+   * Seals the filling block and hands it to the writer. `sync`: once everything appended so far is written, fdatasync
+   * (at most one in flight; a request during one is served by one more after it). With nothing unwritten and nothing
+   * un-synced it does nothing.
+   */
+  flush(sync: boolean): void;
+  /** Seals, then queues an empty block with `f=c` (clean close) or `f=i` (idle). Only when all is synced; throws otherwise. */
+  mark(kind: 'c' | 'i'): void;
+  setRetain(untilSynced: boolean): void;
+  setChecksum(on: boolean): void;
+  /** Sleep this long before each write(2) (DEBUG AOF-FLUSH-SLEEP). */
+  setWriteDelay(micros: number): void;
+  /** Fills `out` (length Status.length). */
+  status(out: Float64Array): void;
+  /** After BlockLogFault.write: clears the fault and continues at the byte where it stopped. */
+  resume(): void;
+  /**
+   * The cut (architecture.md): seals; what was appended so far goes to the old target, what comes next to the new one. The
+   * old target is drained, synced and closed off the loop (stage 1 then 2); nothing is written to the new one until
+   * resumeTarget(). `synced` passes the old target's end only when it is synced. Resolves when the new file is open;
+   * rejects, with everything unchanged, when it cannot be opened. The caller forgets its selected db in the same turn in
+   * which it appends next; blocks for the new target begin in database 0.
+   */
+  openNext(target: BlockLogTarget): Promise<void>;
+  /** The synchronous switch to the file that openNext() opened. */
+  switchToNext(): void;
+  resumeTarget(): void;
+  /** Cuts the current file back to `offset` bytes; only while nothing is unwritten. Not durable on return. */
+  truncate(offset: number): Promise<void>;
+  /** On the calling thread, best effort, when the process exits: writes what is not written. Returns the bytes written. */
+  writeOutSync(): number;
+  /** Waits for a write or fdatasync that is under way, closes the file, ends the threads. What was not flushed is dropped. */
+  close(): Promise<void>;
+}
+
+// ----------------------------------------------------------------------------------------------- read side
+
+export interface CommandReaderOptions {
+  readonly path: string;
+  /** Bytes of a file read at a time, and about what a batch holds; a record that is longer grows it. Default 1 MiB. */
+  readonly batchBytes?: number;
+  /** LSN to give to the first byte of a file without annotations. Default 0. */
+  readonly lsn?: number;
+  /** Stop before this offset, as if the file ended there (the manifest's `cut`). */
+  readonly endOffset?: number;
+}
+
+/**
+ * Commands of a stretch of file. `bytes` and `index` belong to the reader and are valid until the next call of next() or
+ * close(). Command k's entry in `index` begins at `at`; the first is at 0, the next one behind its last argument:
+ *
+ *   index[at]     offset of the record's first byte in `bytes` (its file offset is fileOffset + that)
+ *   index[at + 1] offset of the byte after the record
+ *   index[at + 2] LSN after the record, minus `lsn`
+ *   index[at + 3] argc
+ *   index[at + 4 + 2 * i], [at + 5 + 2 * i]  argument i: first byte, byte after the last (the shape of Argv, base = at + 4)
+ *
+ * Lines that begin with `#` are no commands and do not appear. A batch is never empty.
+ */
+export interface CommandBatch {
+  readonly bytes: Buffer;
+  readonly index: Int32Array;
+  /** Number of commands, and of used entries in `index`. */
+  readonly count: number;
+  readonly indexLength: number;
+  readonly fileOffset: number;
+  readonly lsn: number;
+  /** Latest time known at the end of this batch, Unix seconds, from `t=` or `#TS:`; 0 when none was seen. */
+  readonly seconds: number;
+}
+
+/**
+ * What was found, when next() returned null. Reading never repairs and never decides; load-policy does.
+ * Offsets are file offsets; -1 where there is no such thing.
+ */
+export interface ReadOutcome {
+  /**
+   * clean: ends after a whole record (and a whole block). truncated: ends inside a record, a block or an annotation line, or
+   * in zeros only. malformed: a byte that cannot be. rdb: begins with REDIS or VALKEY, nothing was read.
+   */
+  readonly status: 'clean' | 'truncated' | 'malformed' | 'rdb';
+  readonly fileSize: number;
+  readonly commands: number;
+  /** After the last whole record that was delivered (annotated: after the last whole valid block). */
+  readonly validEnd: number;
+  /** Where the first execution unit that is not whole begins, or validEnd when all are whole: the place to cut. */
+  readonly unitStart: number;
+  /** MULTI without EXEC is open at validEnd. unitStart is then before that MULTI (before its block, where annotated). */
+  readonly openMulti: boolean;
+  /** Commands delivered that lie at or after unitStart. */
+  readonly commandsInOpenUnit: number;
+  /** LSN at validEnd and at unitStart. */
+  readonly lsn: number;
+  readonly unitLsn: number;
+  /** First bad byte's block or record (status truncated or malformed). */
+  readonly badOffset: number;
+  /** What stood there, what should have: for people. */
+  readonly found: string;
+  readonly expected: string;
+  /** Whether any `#EVS1` block was seen. */
+  readonly isAnnotated: boolean;
+  /** Largest lsn - lag over all valid blocks anywhere in the file, also behind the bad place; lsn of a c or i mark itself. -1: none. */
+  readonly evidenceLsn: number;
+  /** Whether badOffset lies behind a clean-close mark with no new session after it. */
+  readonly isBadAfterClose: boolean;
+  /** First valid block (annotated) or parseable record (plain) behind the bad place, -1 when none. */
+  readonly nextGoodOffset: number;
+  /** Parseable whole records that follow one another from nextGoodOffset in a plain stretch; counts up to 3. */
+  readonly recordsAfterBad: number;
+  /** Mark at the very end of the file: clean close, idle, or neither. */
+  readonly endMark: 'c' | 'i' | '';
+  /** Bytes of plain RESP between sessions, appended by another server: accepted, not verified. */
+  readonly foreignBytes: number;
+  readonly sessions: number;
+  readonly blocks: number;
+  /** Latest `t=` or `#TS:` seen, 0 for none. */
+  readonly seconds: number;
+  /** Why a malformed annotated file looks as if another server had cut it inside a block and appended; '' otherwise. */
+  readonly foreignCut: string;
+}
+
+/** Reads ahead off the event loop, in bounded memory: two batches and the longest record or block. */
+export interface CommandReader {
+  /** The next commands, or null at the end of what is valid. Rejects with AOF_IO on a read error: never taken for the end. */
+  next(): Promise<CommandBatch | null>;
+  /** Set when next() returned null. */
+  readonly outcome: ReadOutcome | null;
+  /** Bytes of the file behind the last batch that was delivered. */
+  readonly position: number;
+  close(): Promise<void>;
+}

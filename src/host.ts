@@ -1,0 +1,30 @@
+/** The port an embedder implements: how the log's commands become data, and how data becomes a new base. Types only. */
+import type { Arg } from './backend/backend.js';
+import type { Argv } from './resp/argv.js';
+
+export interface Host {
+  /**
+   * Applies one logged command while loading. `argv` views memory that is valid during the call only. Returning a string
+   * reports an error reply (logged, loading goes on, as Redis does); throwing refuses the file.
+   */
+  apply(db: number, argv: readonly Buffer[]): string | void;
+  /** As apply, without an object per argument. Used instead of it where present. */
+  applyView?(db: number, argv: Argv): string | void;
+  /** Brackets an execution unit (MULTI .. EXEC) while loading. */
+  beginUnit?(): void;
+  endUnit?(): void;
+  /** Forgets everything, before a reload. */
+  clear?(): void;
+  /**
+   * The data at this moment, as commands that make it from nothing. Called in one synchronous step at the cut. The reader is
+   * pulled in slices while writes go on, and must not show them.
+   */
+  beginSnapshot?(): SnapshotReader;
+}
+
+export interface SnapshotReader {
+  /** Emits commands until `budget.isSpent()`; true when everything has been emitted. */
+  next(emit: (db: number, ...argv: Arg[]) => void, budget: { isSpent(): boolean }): boolean;
+  /** Lets before-images go; called exactly once, also after an abort. */
+  end(): void;
+}

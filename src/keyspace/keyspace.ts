@@ -1,0 +1,2 @@
+export interface Database { readonly id: number }
+export interface Keyspace { readonly databases: readonly Database[] }
