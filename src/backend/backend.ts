@@ -249,6 +249,13 @@ export interface ReadOutcome {
   readonly unitStart: number;
   /** MULTI without EXEC is open at validEnd. unitStart is then before that MULTI (before its block, where annotated). */
   readonly openMulti: boolean;
+  /**
+   * The open unit's first record itself and its LSN; validEnd and lsn when all units are whole. Where unitStart is the
+   * start of a block, whole units of that block may stand before this record, perhaps acknowledged: a repair that cuts at
+   * unitStart must write the payload from unitLsn to unitRecordLsn again, in a block of its own.
+   */
+  readonly unitRecordOffset: number;
+  readonly unitRecordLsn: number;
   /** Commands delivered that lie at or after unitStart. */
   readonly commandsInOpenUnit: number;
   /** LSN at validEnd and at unitStart. */
@@ -256,18 +263,30 @@ export interface ReadOutcome {
   readonly unitLsn: number;
   /** First bad byte's block or record (status truncated or malformed). */
   readonly badOffset: number;
+  /**
+   * The bad place is in plain RESP (a file without annotations, or what another server appended), not in a block.
+   * Redis's rules for torn tails apply to such a place, the evidence rule to a block.
+   */
+  readonly isBadInPlain: boolean;
   /** What stood there, what should have: for people. */
   readonly found: string;
   readonly expected: string;
-  /** Whether any `#EVS1` block was seen. */
+  /** Whether a valid `#EVS1` block stands anywhere in the file, or the bad place begins with `#EVS1 `. */
   readonly isAnnotated: boolean;
-  /** Largest lsn - lag over all valid blocks anywhere in the file, also behind the bad place; lsn of a c or i mark itself. -1: none. */
+  /**
+   * Largest lsn - lag over all valid blocks anywhere in the file, also behind the bad place; lsn of a c or i mark itself. -1: none.
+   * Number.MAX_SAFE_INTEGER when the search behind the bad place was given up because too much of the file looks like
+   * annotations that do not hold: nobody can say then that the tail was merely torn.
+   */
   readonly evidenceLsn: number;
   /** Whether badOffset lies behind a clean-close mark with no new session after it. */
   readonly isBadAfterClose: boolean;
-  /** First valid block (annotated) or parseable record (plain) behind the bad place, -1 when none. */
+  /**
+   * First valid block behind the bad place, -1 when none. Where the bad place is plain and records come before such a block:
+   * the start of the first run of 3 parseable records, or of the first parseable one where no such run exists.
+   */
   readonly nextGoodOffset: number;
-  /** Parseable whole records that follow one another from nextGoodOffset in a plain stretch; counts up to 3. */
+  /** Parseable whole records that follow one another from nextGoodOffset, counted up to 3; 0 where that is a block. */
   readonly recordsAfterBad: number;
   /** Mark at the very end of the file: clean close, idle, or neither. */
   readonly endMark: 'c' | 'i' | '';
