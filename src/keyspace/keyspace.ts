@@ -1,2 +1,137 @@
-export interface Database { readonly id: number }
-export interface Keyspace { readonly databases: readonly Database[] }
+/**
+ * The data: numbered databases of keys with values, types and expiry times. Interfaces only; memory-keyspace.ts implements
+ * them.
+ *
+ * A look-up returns an Entry that is a *cursor*: valid until the next call on the same database, and fit to be handed to that
+ * very call (`db.remove(entry)`). Commands never keep one longer. So an implementation is free to have no object per key.
+ *
+ * Expired keys do not exist for look-ups: what an expired key's discovery does depends on `Keyspace.expiryMode`.
+ */
+import type { Argv } from '../resp/argv.js';
+
+/** Redis's type numbers, as DEBUG DIGEST mixes them in. */
+export const ValueType = { string: 0, list: 1, set: 2, zset: 3, hash: 4, stream: 6 } as const;
+export type ValueType = (typeof ValueType)[keyof typeof ValueType];
+
+/** TYPE's words. */
+export const typeNames: Readonly<Record<number, string>> = {
+  0: 'string',
+  1: 'list',
+  2: 'set',
+  3: 'zset',
+  4: 'hash',
+  6: 'stream',
+};
+
+/** How Redis would hold a string: OBJECT ENCODING shows it, and only INCR depends on nothing of it. */
+export const StringEncoding = { int: 0, embstr: 1, raw: 2 } as const;
+export type StringEncoding = (typeof StringEncoding)[keyof typeof StringEncoding];
+
+export interface Entry {
+  readonly type: ValueType;
+  readonly encoding: StringEncoding;
+  /** A string's bytes are bytes[start, end). Only resizeString() makes them writable. */
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  /** The value of every other type; null for strings. */
+  readonly object: unknown;
+  readonly keyBytes: Buffer;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  /** Unix milliseconds after which the key is gone; NO_EXPIRY for none. Exact up to 2^53, rounded beyond. */
+  readonly expireAtMs: number;
+  /** Seconds since the keyspace was made, of the last look-up that counts as a use (OBJECT IDLETIME). */
+  readonly accessSeconds: number;
+}
+
+export const NO_EXPIRY = Number.NEGATIVE_INFINITY;
+
+/**
+ * remove: an expired key that is found is deleted, and `onExpired` is told before. hide: it is not there, but stays until
+ * the log takes deletions again. ignore: nothing expires (loading).
+ */
+export type ExpiryMode = 'remove' | 'hide' | 'ignore';
+
+export interface Database {
+  /** Number by which SELECT reaches it now; SWAPDB changes it. */
+  readonly id: number;
+  /** Keys, those that expired and were not noticed yet included. */
+  readonly size: number;
+  /** Keys that have an expiry time. */
+  readonly expiringSize: number;
+
+  /** As it is stored: nothing expires, nothing is counted. */
+  peek(bytes: Buffer, start: number, end: number): Entry | null;
+  /** For writes: nothing is counted as hit or miss, but it is a use. */
+  find(argv: Argv, i: number): Entry | null;
+  /** For reads: counts a hit or a miss, and a use. */
+  read(argv: Argv, i: number): Entry | null;
+  /** For reads that look at a key without using its value (TTL, TYPE, EXISTS): hit or miss, no use. */
+  readQuietly(argv: Argv, i: number): Entry | null;
+
+  /** Makes or overwrites key argument i with a string; copies the bytes. The TTL goes unless `keepTtl`. */
+  setString(
+    argv: Argv,
+    i: number,
+    value: Uint8Array,
+    start: number,
+    end: number,
+    encoding: StringEncoding,
+    keepTtl: boolean,
+  ): void;
+  /** Gives a found entry new bytes; the TTL stays. */
+  replaceString(entry: Entry, value: Uint8Array, start: number, end: number, encoding: StringEncoding): void;
+  /** Makes a found string `length` bytes long, new ones zero, encoding raw, with slack where it grew. The result's bytes may be written. */
+  resizeString(entry: Entry, length: number): Entry;
+  /** Makes or overwrites key argument i with a value of another type; the TTL goes. */
+  setObject(argv: Argv, i: number, type: ValueType, object: unknown): void;
+  remove(entry: Entry): void;
+  setExpiry(entry: Entry, atMs: number): void;
+  /** Whether there was an expiry time. */
+  persist(entry: Entry): boolean;
+  /** Renames to key argument i, with value and TTL. What was there goes. */
+  rename(entry: Entry, argv: Argv, i: number): void;
+  /** Copies value and TTL to key argument i of `target`, where nothing may be. `entry` stays valid only when target is another database. */
+  copy(entry: Entry, target: Database, argv: Argv, i: number): void;
+
+  /**
+   * Visits some entries and returns the cursor to go on with, 0 at the end. Every key that is there from the first call to the last
+   * is visited at least once, whatever comes and goes meanwhile. `visit` must not call the database.
+   */
+  scan(cursor: number, visit: (entry: Entry) => void): number;
+  /** Every entry, expired ones included. `visit` must not call the database. */
+  forEach(visit: (entry: Entry) => void): void;
+  /** Nearly uniform; expired ones included. null: no keys. `random`: [0, 1). */
+  randomEntry(random: () => number): Entry | null;
+  /** One of those with an expiry time, uniformly. null: none. */
+  randomExpiring(random: () => number): Entry | null;
+}
+
+export interface KeyspaceCounters {
+  hits: number;
+  misses: number;
+  expired: number;
+}
+
+export interface Keyspace {
+  readonly databases: readonly Database[];
+  /** Unix milliseconds that expiry is measured with; set once per execution unit. */
+  nowMs: number;
+  expiryMode: ExpiryMode;
+  /** Told before an expired key is removed: to log the deletion and to break WATCHes. */
+  onExpired: (db: Database, entry: Entry) => void;
+  readonly counters: KeyspaceCounters;
+  /** Seconds since it was made, on the clock of nowMs. */
+  readonly accessClock: number;
+  /** Removes a found, expired entry as a look-up would have. */
+  expire(db: Database, entry: Entry): void;
+  /** Empties a database; returns the number of keys it had. */
+  flush(id: number): number;
+  swap(a: number, b: number): void;
+}
+
+/** Redis's rule: the millisecond of the expiry time itself is still alive. */
+export function isExpired(entry: Entry, nowMs: number): boolean {
+  return entry.expireAtMs !== NO_EXPIRY && nowMs > entry.expireAtMs;
+}
