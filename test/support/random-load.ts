@@ -1,0 +1,194 @@
+/**
+ * A seeded stream of string, key, expiry and database commands that redis-server 7.0 knows, for servers to run and logs to
+ * carry. Few keys and few databases, so that commands meet each other's results; expiry times far away, or over in
+ * milliseconds.
+ *
+ * Then the comparison: datasetOf() shows what DEBUG DIGEST covers and the expiry times that it leaves out.
+ */
+import { type RespClient, RespError, type RespValue } from './resp-client.js';
+import type { Random } from './seeded-random.js';
+
+export type LoadCommand = (string | Buffer)[];
+
+const DATABASES = 4;
+const KEYS = 40;
+const HOUR_MS = 3_600_000;
+
+/** One step of the load: a command, or several to be sent as MULTI .. EXEC. */
+export interface LoadStep {
+  readonly commands: readonly LoadCommand[];
+  readonly isTransaction: boolean;
+}
+
+export function* randomLoad(random: Random, steps: number, nowMs: number): Generator<LoadStep> {
+  for (let i = 0; i < steps; i += 1) {
+    if (random.chance(0.06)) {
+      const commands = Array.from({ length: random.between(1, 6) }, () => randomCommand(random, nowMs));
+      yield { commands, isTransaction: true };
+    } else {
+      yield { commands: [randomCommand(random, nowMs)], isTransaction: false };
+    }
+  }
+}
+
+type Maker = (random: Random, nowMs: number) => LoadCommand;
+
+const makers: ReadonlyArray<readonly [weight: number, make: Maker]> = [
+  [8, (r) => ['SET', key(r), value(r)]],
+  [6, (r, now) => ['SET', key(r), value(r), ...setOptions(r, now)]],
+  [2, (r) => ['SETNX', key(r), value(r)]],
+  [2, (r) => ['SETEX', key(r), text(r.between(3600, 90_000)), value(r)]],
+  [2, (r) => ['PSETEX', key(r), milliseconds(r), value(r)]],
+  [2, (r) => ['GETSET', key(r), value(r)]],
+  [2, (r) => ['GETDEL', key(r)]],
+  [
+    3,
+    (r, now) => [
+      'GETEX',
+      key(r),
+      ...r.pick([['PERSIST'], ['EX', '7200'], ['PX', milliseconds(r)], ['PXAT', text(now + 2 * HOUR_MS)], []]),
+    ],
+  ],
+  [4, (r) => ['APPEND', key(r), value(r)]],
+  [3, (r) => ['INCR', counter(r)]],
+  [3, (r) => ['INCRBY', counter(r), text(r.between(-1000, 1000))]],
+  [2, (r) => ['DECR', counter(r)]],
+  [2, (r) => ['DECRBY', counter(r), text(r.below(500))]],
+  [2, (r) => ['INCRBYFLOAT', counter(r), text(r.between(-800, 800) / 8)]],
+  [3, (r) => ['MSET', ...pairs(r)]],
+  [2, (r) => ['MSETNX', ...pairs(r)]],
+  [3, (r) => ['SETRANGE', key(r), text(r.below(60)), value(r)]],
+  [3, (r) => ['SETBIT', key(r), text(r.below(2000)), r.pick(['0', '1'])]],
+  [1, (r) => ['GETRANGE', key(r), '0', '20']],
+  [4, (r) => [r.pick(['DEL', 'UNLINK']), key(r), key(r)]],
+  [5, (r) => ['EXPIRE', key(r), text(r.between(3600, 90_000)), ...condition(r)]],
+  [2, (r) => ['PEXPIRE', key(r), milliseconds(r)]],
+  [2, (r, now) => ['EXPIREAT', key(r), text(Math.floor(now / 1000) + r.between(3600, 90_000)), ...condition(r)]],
+  [2, (r, now) => ['PEXPIREAT', key(r), text(now + r.between(-5, 40) * HOUR_MS)]],
+  [2, (r) => ['PERSIST', key(r)]],
+  [2, (r) => ['RENAME', key(r), key(r)]],
+  [2, (r) => ['RENAMENX', key(r), key(r)]],
+  [3, (r) => ['COPY', key(r), key(r), ...r.pick([[], ['REPLACE'], ['DB', text(r.below(DATABASES)), 'REPLACE']])]],
+  [3, (r) => ['MOVE', key(r), text(r.below(DATABASES))]],
+  [8, (r) => ['SELECT', text(r.below(DATABASES))]],
+  [1, (r) => ['SWAPDB', text(r.below(DATABASES)), text(r.below(DATABASES))]],
+  [0.1, () => ['FLUSHDB']],
+  [0.03, () => ['FLUSHALL']],
+];
+const totalWeight = makers.reduce((sum, [weight]) => sum + weight, 0);
+
+export function randomCommand(random: Random, nowMs: number): LoadCommand {
+  let ticket = (random.below(1_000_000) / 1_000_000) * totalWeight;
+  for (const [weight, make] of makers) {
+    ticket -= weight;
+    if (ticket < 0) return make(random, nowMs);
+  }
+  return ['SET', key(random), value(random)];
+}
+
+function key(r: Random): string {
+  return r.chance(0.03) ? `binary\0\r\n$3 #${r.below(5)}` : `k:${r.below(KEYS)}`;
+}
+
+function counter(r: Random): string {
+  return r.chance(0.1) ? key(r) : `n:${r.below(10)}`;
+}
+
+function value(r: Random): Buffer {
+  if (r.chance(0.3)) return Buffer.from(String(r.between(-1_000_000, 1_000_000)));
+  if (r.chance(0.05)) return Buffer.from('*1\r\n$8\r\nFLUSHALL\r\n#EVS1 0 0 0 00000000\r\n');
+  return r.bytes(r.chance(0.02) ? r.logBetween(1000, 300_000) : r.below(80));
+}
+
+function pairs(r: Random): LoadCommand {
+  return Array.from({ length: r.between(1, 5) }, () => [key(r), value(r)]).flat();
+}
+
+function setOptions(r: Random, nowMs: number): string[] {
+  const time = r.pick([
+    [],
+    [],
+    ['EX', '7200'],
+    ['PX', milliseconds(r)],
+    ['EXAT', text(Math.floor(nowMs / 1000) + 9000)],
+    ['PXAT', text(nowMs + HOUR_MS)],
+    ['KEEPTTL'],
+  ]);
+  const guard = r.pick([[], [], ['NX'], ['XX']]);
+  return [...guard, ...(r.chance(0.2) && guard[0] !== 'NX' ? ['GET'] : []), ...time];
+}
+
+function condition(r: Random): string[] {
+  return r.chance(0.4) ? [r.pick(['NX', 'XX', 'GT', 'LT'])] : [];
+}
+
+/** Over at once, or not while the test runs. */
+function milliseconds(r: Random): string {
+  return text(r.chance(0.3) ? r.between(1, 30) : r.between(HOUR_MS, 30 * HOUR_MS));
+}
+
+function text(n: number): string {
+  return String(n);
+}
+
+export interface LoadReport {
+  readonly commands: number;
+  readonly errors: number;
+}
+
+/** Runs the load in pipelines of random depth. Error replies (WRONGTYPE, not an integer ...) belong to it and are counted. */
+export async function runLoad(client: RespClient, random: Random, steps: number, nowMs: number): Promise<LoadReport> {
+  let commands = 0;
+  let errors = 0;
+  const count = (reply: RespValue) => {
+    commands += 1;
+    if (reply instanceof RespError) errors += 1;
+  };
+  let inFlight: Promise<RespValue>[] = [];
+  let depth = 1;
+  for (const step of randomLoad(random, steps, nowMs)) {
+    const lines = step.isTransaction ? [['MULTI'], ...step.commands, ['EXEC']] : step.commands;
+    for (const line of lines) inFlight.push(client.call(...line));
+    if (inFlight.length < depth) continue;
+    for (const reply of await Promise.all(inFlight)) count(reply);
+    inFlight = [];
+    depth = random.logBetween(1, 100);
+  }
+  for (const reply of await Promise.all(inFlight)) count(reply);
+  return { commands, errors };
+}
+
+/** Lets go of what has expired, in every database, so that two servers can be compared. */
+export async function settleExpiry(client: RespClient): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  for (let db = 0; db < 16; db += 1) {
+    await client.ok('SELECT', db);
+    await client.ok('KEYS', '*');
+  }
+  await client.ok('SELECT', 0);
+}
+
+export interface Dataset {
+  /** DEBUG DIGEST: every key and value of every database. */
+  readonly digest: string;
+  /** `db key expire-time-ms`, sorted: what the digest leaves out. */
+  readonly expiries: readonly string[];
+  readonly keys: number;
+}
+
+export async function datasetOf(client: RespClient): Promise<Dataset> {
+  await settleExpiry(client);
+  const expiries: string[] = [];
+  let keys = 0;
+  for (let db = 0; db < 16; db += 1) {
+    await client.ok('SELECT', db);
+    const names = (await client.ok('KEYS', '*')) as string[];
+    keys += names.length;
+    const times = await Promise.all(names.map((name) => client.ok('PEXPIRETIME', name)));
+    names.forEach((name, i) => {
+      if (times[i] !== -1) expiries.push(`${db} ${JSON.stringify(name)} ${String(times[i])}`);
+    });
+  }
+  await client.ok('SELECT', 0);
+  return { digest: String(await client.ok('DEBUG', 'DIGEST')), expiries: expiries.sort(), keys };
+}

@@ -1,0 +1,17 @@
+/** Temporary directories of a test file: made on demand, removed together. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const made = new Set<string>();
+
+export function tempDir(label: string): string {
+  const dir = mkdtempSync(join(tmpdir(), `everysec-${label}-`));
+  made.add(dir);
+  return dir;
+}
+
+export function removeTempDirs(): void {
+  for (const dir of made) rmSync(dir, { recursive: true, force: true });
+  made.clear();
+}
