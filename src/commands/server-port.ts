@@ -7,6 +7,7 @@ export interface ServerPort {
   readonly persistence: PersistencePort;
   readonly clients: ClientsPort;
   readonly latency: LatencyPort;
+  readonly commands: CommandTablePort;
   /** INFO's text for these section names (lower case; 'default', 'all', 'everything' included). */
   info(sections: readonly string[]): string;
   resetStatistics(): void;
@@ -16,6 +17,20 @@ export interface ServerPort {
   authenticate(user: string, password: Buffer): boolean;
   readonly isPasswordRequired: boolean;
   setActiveExpire(on: boolean): void;
+  /** Resolves after this time: WAIT and WAITAOF for replicas that do not exist. */
+  delay(ms: number): Promise<void>;
+  /** DEBUG SLEEP: holds up the whole event loop. */
+  blockFor(ms: number): void;
+  /** Unix time in microseconds, for TIME. */
+  unixMicros(): number;
+}
+
+/** The command table, for COMMAND. */
+export interface CommandTablePort {
+  /** Top-level commands, in the table's order. */
+  list(): readonly import('./spec.js').CommandSpec[];
+  /** By lower-case name; a sub-command is `config|get`. */
+  find(name: string): import('./spec.js').CommandSpec | null;
 }
 
 export interface ConfigPort {
@@ -33,6 +48,8 @@ export interface PersistencePort {
   readonly isAofEnabled: boolean;
   /** Resolves to [local, replicas] once the log up to `lsn` is synced, or the time is over (0: never). */
   waitSynced(lsn: number, timeoutMs: number): Promise<[number, number]>;
+  /** Whether the log up to `lsn` is synced now. */
+  isSynced(lsn: number): boolean;
   /** DEBUG LOADAOF. Rejects with CommandError. */
   reload(): Promise<void>;
   /** BGREWRITEAOF: the reply text. Throws CommandError. */
@@ -47,6 +64,8 @@ export interface ClientsPort {
   list(): Iterable<import('./session.js').Session>;
   /** Closes a session's connection (after pending replies when it is the caller's). */
   kill(id: number): boolean;
+  /** CLIENT UNBLOCK. False when that client is not blocked. */
+  unblock(id: number, withError: boolean): boolean;
   /** CLIENT PAUSE: until this monotonic deadline, writes only or all. */
   pause(timeoutMs: number, writesOnly: boolean): void;
   unpause(): void;
