@@ -1,0 +1,266 @@
+/**
+ * Performs what flush-policy decides, keeps the watermarks, resolves who waits for them, and measures: the one place that talks
+ * to a BlockLog about writing and syncing. It never blocks: the log's own threads (or libuv's) touch the disk.
+ */
+import { type BlockLog, BlockLogFault, Status } from '../../backend/backend.js';
+import type { Clock } from '../../env/env.js';
+import type { AofError } from '../../errors.js';
+import type { EngineSettings } from '../settings.js';
+import { answerableLsn } from './answer-policy.js';
+import { decideFlush } from './flush-policy.js';
+import { SyncWaiters } from './sync-waiters.js';
+
+export interface FlusherEvents {
+  /** written or synced rose, or a fault came or went. */
+  progress(): void;
+  /** A write(2) or fdatasync returned; for latency events. */
+  wrote(ms: number): void;
+  syncedIn(ms: number): void;
+  fault(fault: number, errno: number): void;
+  recovered(): void;
+  /** Memory fell below the low mark again. */
+  drain(): void;
+  /** A write(2) has been under way for 2 s and more. */
+  delayed(): void;
+}
+
+export interface FlusherOptions {
+  readonly log: BlockLog;
+  readonly lsn: number;
+  readonly clock: Clock;
+  readonly settings: EngineSettings;
+  readonly events: FlusherEvents;
+  /** no-appendfsync-on-rewrite, and a rewrite runs. */
+  readonly isSyncSuspended: () => boolean;
+}
+
+/** From this share of the budget on, `writable` is false and un-synced bytes are synced early. */
+const HIGH_MARK = 0.5;
+const LOW_MARK = 0.25;
+/** So many bytes may be appended between two looks at the memory in use. */
+const PRESSURE_STEP_BYTES = 256 * 1024;
+/** A stalled write is counted in aof_delayed_fsync from here on. */
+const DELAYED_AFTER_MS = 2000;
+
+export class Flusher {
+  readonly #log: BlockLog;
+  readonly #clock: Clock;
+  readonly #settings: EngineSettings;
+  readonly #events: FlusherEvents;
+  readonly #isSyncSuspended: () => boolean;
+  readonly #status = new Float64Array(Status.length);
+  readonly #waiters = new SyncWaiters();
+
+  #appendedLsn: number;
+  #flushedLsn: number;
+  #syncRequestedLsn: number;
+  #lastSyncAtMs: number;
+  #pressureCheckLsn = 0;
+  #writable = true;
+  #fault: number = BlockLogFault.none;
+  #writesSeen = 0;
+  #syncsSeen = 0;
+  /** When the oldest byte that is not synced was handed over; 0 when everything is synced. */
+  #oldestUnsyncedAtMs = 0;
+  #isDelayCounted = false;
+  #isHeld = false;
+
+  delayedFsyncs = 0;
+
+  constructor(options: FlusherOptions) {
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#settings = options.settings;
+    this.#events = options.events;
+    this.#isSyncSuspended = options.isSyncSuspended;
+    this.#appendedLsn = options.lsn;
+    this.#flushedLsn = options.lsn;
+    this.#syncRequestedLsn = options.lsn;
+    this.#pressureCheckLsn = options.lsn + PRESSURE_STEP_BYTES;
+    this.#lastSyncAtMs = options.clock.monotonicMs();
+    this.#log.status(this.#status);
+  }
+
+  get appendedLsn(): number {
+    return this.#appendedLsn;
+  }
+
+  get writtenLsn(): number {
+    return this.#value(Status.writtenLsn);
+  }
+
+  get syncedLsn(): number {
+    return this.#value(Status.syncedLsn);
+  }
+
+  get isWritable(): boolean {
+    return this.#writable;
+  }
+
+  get fault(): number {
+    return this.#fault;
+  }
+
+  /** The log's status as of the last look; Status names the indexes. */
+  get status(): Float64Array {
+    return this.#status;
+  }
+
+  get oldestUnsyncedMs(): number {
+    return this.#oldestUnsyncedAtMs === 0 ? 0 : this.#clock.monotonicMs() - this.#oldestUnsyncedAtMs;
+  }
+
+  /** Replies to commands that ran at or below this LSN may leave. */
+  get answerableLsn(): number {
+    return answerableLsn({
+      policy: this.#settings.appendfsync,
+      isSyncSuspended: this.#isSyncSuspended(),
+      writtenLsn: this.writtenLsn,
+      syncedLsn: this.syncedLsn,
+      writeAgeMs: this.#value(Status.writeAgeMicros) / 1000,
+      hasFault: this.#fault !== BlockLogFault.none,
+    });
+  }
+
+  /** After each append. Cheap: looks at the memory in use only every so many bytes. */
+  noteAppended(lsn: number): void {
+    this.#appendedLsn = lsn;
+    if (lsn >= this.#pressureCheckLsn) this.#checkPressure();
+  }
+
+  /** Whether the memory budget is used up: writers have to wait. */
+  get isFull(): boolean {
+    return this.#value(Status.bufferedBytes) >= this.#settings.bufferLimitBytes;
+  }
+
+  /** Until released nothing is handed to the writer by this flusher: while no durable manifest names the file. */
+  hold(isHeld: boolean): void {
+    this.#isHeld = isHeld;
+  }
+
+  /** Hands over what the policy says. At the end of each turn, and from the cron. */
+  run(): void {
+    if (this.#fault !== BlockLogFault.none || this.#isHeld) return;
+    const nowMs = this.#clock.monotonicMs();
+    const decision = decideFlush({
+      policy: this.#settings.appendfsync,
+      appendedLsn: this.#appendedLsn,
+      flushedLsn: this.#flushedLsn,
+      syncedLsn: this.syncedLsn,
+      syncRequestedLsn: this.#syncRequestedLsn,
+      isSyncing: this.#value(Status.isSyncing) === 1,
+      lastSyncAtMs: this.#lastSyncAtMs,
+      wantedLsn: this.#waiters.highestLsn,
+      isSyncSuspended: this.#isSyncSuspended(),
+      isUnderPressure: !this.#writable,
+      nowMs,
+    });
+    if (!decision.flush && !decision.sync) return;
+    this.#hand(decision.sync, nowMs);
+  }
+
+  /** Everything appended so far, written and synced as soon as can be, whatever the policy. */
+  force(): void {
+    if (this.#fault === BlockLogFault.none) this.#hand(true, this.#clock.monotonicMs());
+  }
+
+  /** Resolves when everything below `lsn` is synced. Under everysec and no this asks for a sync, shared with whoever waits. */
+  synced(lsn: number): Promise<void> | null {
+    if (lsn <= this.syncedLsn) return null;
+    return this.#waiters.wait(lsn);
+  }
+
+  rejectWaiters(error: AofError): void {
+    this.#waiters.rejectAll(error);
+  }
+
+  /** From the log's onProgress, and from the cron. */
+  look(): void {
+    const before = this.#status[Status.writtenLsn] as number;
+    const beforeSynced = this.#status[Status.syncedLsn] as number;
+    const faultBefore = this.#fault;
+    this.#log.status(this.#status);
+    this.#noteFault();
+    this.#noteTimes();
+    const syncedLsn = this.syncedLsn;
+    if (syncedLsn > beforeSynced) {
+      if (syncedLsn >= this.#flushedLsn) this.#oldestUnsyncedAtMs = 0;
+      else this.#oldestUnsyncedAtMs = this.#clock.monotonicMs();
+      if (!this.#isHeld) this.#waiters.resolveUpTo(syncedLsn);
+    }
+    this.#noteMemory();
+    this.#noteDelay();
+    if (syncedLsn > beforeSynced || this.writtenLsn > before || this.#fault !== faultBefore) this.#events.progress();
+    // A waiter that came while a sync was under way, or `always` with more appended since.
+    if (this.#appendedLsn > syncedLsn) this.run();
+  }
+
+  /** After a write fault: continue where the writer stopped. */
+  resume(): void {
+    this.#fault = BlockLogFault.none;
+    this.#status[Status.fault] = BlockLogFault.none;
+    this.#log.resume();
+  }
+
+  #hand(sync: boolean, nowMs: number): void {
+    if (this.#oldestUnsyncedAtMs === 0) this.#oldestUnsyncedAtMs = nowMs;
+    this.#flushedLsn = this.#appendedLsn;
+    if (sync) {
+      this.#syncRequestedLsn = this.#appendedLsn;
+      this.#lastSyncAtMs = nowMs;
+      this.#status[Status.isSyncing] = 1;
+    }
+    this.#log.flush(sync);
+  }
+
+  #value(index: number): number {
+    return this.#status[index] as number;
+  }
+
+  #noteFault(): void {
+    const fault = this.#value(Status.fault);
+    if (fault === this.#fault) return;
+    const had = this.#fault;
+    this.#fault = fault;
+    if (fault !== BlockLogFault.none) this.#events.fault(fault, this.#value(Status.faultErrno));
+    else if (had !== BlockLogFault.none) this.#events.recovered();
+  }
+
+  #noteTimes(): void {
+    if (this.#value(Status.writeCount) !== this.#writesSeen) {
+      this.#writesSeen = this.#value(Status.writeCount);
+      this.#events.wrote(this.#value(Status.lastWriteMicros) / 1000);
+    }
+    if (this.#value(Status.syncCount) !== this.#syncsSeen) {
+      this.#syncsSeen = this.#value(Status.syncCount);
+      this.#events.syncedIn(this.#value(Status.lastSyncMicros) / 1000);
+    }
+  }
+
+  #checkPressure(): void {
+    this.#log.status(this.#status);
+    this.#pressureCheckLsn = this.#appendedLsn + PRESSURE_STEP_BYTES;
+    this.#noteMemory();
+  }
+
+  #noteMemory(): void {
+    const used = this.#value(Status.bufferedBytes);
+    const limit = this.#settings.bufferLimitBytes;
+    if (this.#writable && used >= limit * HIGH_MARK) {
+      this.#writable = false;
+      this.run();
+    } else if (!this.#writable && used <= limit * LOW_MARK) {
+      this.#writable = true;
+      this.#events.drain();
+    }
+  }
+
+  #noteDelay(): void {
+    const isDelayed = this.#value(Status.writeAgeMicros) > DELAYED_AFTER_MS * 1000;
+    if (isDelayed && !this.#isDelayCounted) {
+      this.delayedFsyncs++;
+      this.#events.delayed();
+    }
+    this.#isDelayCounted = isDelayed;
+  }
+}
