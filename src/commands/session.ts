@@ -41,6 +41,6 @@ export interface QueuedCommand {
 export interface WatchedKey {
   readonly db: number;
   readonly key: string;
-  /** Whether the key had already expired when WATCH was called. */
-  readonly wasExpired: boolean;
+  /** Whether the key had already expired when WATCH was called: that it goes then changes nothing. */
+  wasExpired: boolean;
 }

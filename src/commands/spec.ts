@@ -89,6 +89,22 @@ export interface CommandContext {
   propagateVerbatim(): void;
   /** Marks key argument i of the session's db (or another db) as modified: WATCH. */
   touch(i: number, db?: Database): void;
+  readonly transaction: TransactionPort;
+}
+
+/** What MULTI, EXEC, DISCARD, WATCH and UNWATCH (and RESET, QUIT, FLUSHALL ...) do to the calling session; the store implements it. */
+export interface TransactionPort {
+  /** MULTI: from now on commands are queued. */
+  begin(): void;
+  /** EXEC: runs the queue as one execution unit and writes the whole reply. */
+  execute(): void;
+  /** Drops the queue and every WATCH. */
+  discard(): void;
+  /** WATCH of key argument i in the session's database. */
+  watch(i: number): void;
+  unwatch(): void;
+  /** Marks every watched key of this database as modified that exists in it, or in `other` (SWAPDB: the one that takes its place). */
+  touchDatabase(db: Database, other?: Database): void;
 }
 
 /** Throw inside execute() to answer with this error (nothing must have been written to the reply yet). */
