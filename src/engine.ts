@@ -253,8 +253,10 @@ export class Engine extends EventEmitter<EngineEvents> {
         const begun = await this.#fileSet.beginEnable(this.#lsn, () => this.#onProgress());
         this.#adoptLog(begun.log, this.#lsn);
         this.#flusher?.hold(true);
-        await begun.finish(this.#host);
+        begun.capture(this.#host);
+        await begun.finish();
         this.#flusher?.hold(false);
+        this.#flusher?.look();
         this.#scheduleTurn();
       } catch (error) {
         await this.#abandon();

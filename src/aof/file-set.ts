@@ -1,0 +1,306 @@
+/**
+ * The files of one data set, from lock to open log: what is there, what is loaded, what is appended to. The order of steps is the
+ * durability: a file's directory entry is durable before a manifest names it, and nothing is deleted that a manifest may name.
+ */
+import { join } from 'node:path';
+import type { Backend, BlockLog } from '../backend/backend.js';
+import type { Env } from '../env/env.js';
+import { AofError, errnoCode, toAofError } from '../errors.js';
+import type { Host } from '../host.js';
+import { type FirstBase, openFirstBase } from './first-base.js';
+import type { DatasetFile } from './load/dataset-loader.js';
+import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
+import { baseName, incrName, nextBaseSeq, nextIncrSeq } from './manifest/file-names.js';
+import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr, withoutCut, withoutHistory } from './manifest/manifest.js';
+import { ManifestStore } from './manifest/manifest-store.js';
+import { upgradeFromSingleFile } from './manifest/upgrade.js';
+import type { EngineSettings } from './settings.js';
+
+export interface OpenedLog {
+  readonly log: BlockLog;
+  /** Base and incrs together, when the log was opened. */
+  readonly bytesOnDisk: number;
+}
+
+/**
+ * appendonly being switched on. In one synchronous step the caller starts to append to `log` and calls capture(); nothing that
+ * is appended counts before finish() resolves.
+ */
+export interface BegunEnable {
+  readonly log: BlockLog;
+  capture(host: Host): void;
+  finish(): Promise<void>;
+  /** Closes and removes what was begun. */
+  abandon(): Promise<void>;
+}
+
+const SESSION_BYTES = 4;
+
+export class FileSet {
+  readonly #env: Env;
+  readonly #backend: Backend;
+  readonly #settings: EngineSettings;
+  readonly #directory: string;
+  #manifests: ManifestStore | null = null;
+  #lock: DirectoryLock | null = null;
+  #currentPath = '';
+  #baseBytes = 0;
+
+  constructor(env: Env, backend: Backend, settings: EngineSettings) {
+    this.#env = env;
+    this.#backend = backend;
+    this.#settings = settings;
+    this.#directory = settings.aofLayout === 'single' ? settings.dir : join(settings.dir, settings.appenddirname);
+  }
+
+  get currentPath(): string {
+    return this.#currentPath;
+  }
+
+  get baseBytes(): number {
+    return this.#baseBytes;
+  }
+
+  /** Locks the directory, upgrades an old single file, reads the manifest. */
+  async acquire(): Promise<void> {
+    const { files } = this.#env;
+    if (this.#settings.aofLayout === 'single') {
+      throw new AofError('AOF_UNSUPPORTED', 'aof-layout single is not written by this version: an old single file is upgraded when it is opened with aof-layout multipart');
+    }
+    await makeDirectories(this.#env, this.#directory);
+    this.#lock = await acquireDirectoryLock({
+      env: this.#env,
+      directory: this.#directory,
+      appendfilename: this.#settings.appendfilename,
+      tryFileLock: (path) => this.#backend.tryFileLock(path),
+    });
+    const { dir, appenddirname, appendfilename } = this.#settings;
+    if ((await upgradeFromSingleFile({ files, dir, appenddirname, appendfilename })) === 'upgraded') {
+      this.#env.logger.log('notice', `Successfully migrated an old-style AOF file (${appendfilename}) into the AOF directory (${appenddirname}).`);
+    }
+    this.#manifests = await this.#loadManifest();
+    await this.#refuseNewerSnapshot(this.#manifests.current);
+  }
+
+  async release(): Promise<void> {
+    const lock = this.#lock;
+    this.#lock = null;
+    this.#manifests = null;
+    await lock?.release();
+  }
+
+  /** What is loaded, in order. Without the lock (DEBUG LOADAOF while appendonly is off) it is what the manifest says now. */
+  async list(): Promise<DatasetFile[]> {
+    const manifests = this.#manifests ?? (await this.#loadManifest());
+    const found = await manifests.findFiles();
+    return found.map(({ file, path, sizeBytes }) => {
+      const kind = file.type === 'b' ? 'base' : 'incr';
+      if (kind === 'base') this.#baseBytes = sizeBytes;
+      return { path, name: file.name, kind, sizeBytes: file.cut ?? sizeBytes, lsn: file.lsn, endOffset: file.cut } as const;
+    });
+  }
+
+  /** After loading: the last incr, or a first base and incr where there is nothing yet. On return the manifest names the file. */
+  async openForAppend(lsn: number, onProgress: () => void): Promise<OpenedLog> {
+    const manifests = this.#openManifests();
+    await this.#finishCuts(manifests);
+    if (isEmpty(manifests.current)) await this.#createFirstBase(manifests);
+    let last = lastIncr(manifests.current);
+    if (last === null) {
+      const name = await this.#createIncr(manifests.current);
+      this.#env.logger.log('notice', `Creating AOF incr file ${name.name} on server start`);
+      const manifest = await manifests.edit((current) => withNewIncr(current, { ...name, lsn }));
+      last = lastIncr(manifest);
+    } else {
+      this.#env.logger.log('notice', `Opening AOF incr file ${last.name} on server start`);
+    }
+    if (last === null) throw new TypeError('a manifest that was just edited has no incr');
+    const log = await this.#openLog(last.name, lsn, onProgress);
+    await this.#collectHistory(manifests);
+    return { log, bytesOnDisk: await this.#sizeOf(manifests) };
+  }
+
+  /** Files that were there before become history when it is finished: the host's data stands for all of them. */
+  async beginEnable(lsn: number, onProgress: () => void): Promise<BegunEnable> {
+    const manifests = this.#openManifests();
+    const incr = await this.#createIncr(manifests.current);
+    const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
+    const base = { name: baseName(this.#settings.appendfilename, seq, 'aof'), seq };
+    const writer = await this.#openBase(base.name);
+    const log = await this.#openLog(incr.name, lsn, onProgress);
+    return {
+      log,
+      capture: (host) => writer.capture(host),
+      finish: async () => {
+        this.#baseBytes = await writer.finish();
+        await manifests.edit((current) => withNewIncr(withNewBase(current, base, Number.MAX_SAFE_INTEGER), { ...incr, lsn }));
+        await this.#collectHistory(manifests);
+      },
+      abandon: async () => {
+        await log.close();
+        await writer.abandon();
+        await this.#env.files.unlink(join(this.#directory, incr.name));
+      },
+    };
+  }
+
+  /** appendonly no and data in RDB beside it: starting empty would hide it. */
+  async refuseUnreadableSnapshot(): Promise<void> {
+    const dump = await this.#dump();
+    if (dump === null) return;
+    throw new AofError(
+      'AOF_UNSUPPORTED',
+      `${dump.path} is in RDB format, which this version cannot read yet, and starting empty would hide it. Move it away, or start with appendonly yes beside an append only file that is newer`,
+      { path: dump.path },
+    );
+  }
+
+  async #refuseNewerSnapshot(manifest: Manifest): Promise<void> {
+    const dump = await this.#dump();
+    if (dump === null) return;
+    if (isEmpty(manifest)) return this.refuseUnreadableSnapshot();
+    let newest = 0;
+    for (const file of filesToLoad(manifest)) newest = Math.max(newest, (await this.#env.files.lstat(join(this.#directory, file.name))).mtimeMs);
+    if (dump.mtimeMs <= newest) return;
+    throw new AofError(
+      'AOF_CONFIG',
+      `${dump.path} was written after the append only file was last changed. To load the append only file, move ${this.#settings.dbfilename} away; to load the snapshot, move ${this.#settings.appenddirname} away (this version cannot read RDB yet). Nothing was changed`,
+      { path: dump.path },
+    );
+  }
+
+  async #dump(): Promise<{ path: string; mtimeMs: number } | null> {
+    const path = join(this.#settings.dir, this.#settings.dbfilename);
+    try {
+      const stat = await this.#env.files.stat(path);
+      return stat.isFile && stat.size > 0 ? { path, mtimeMs: stat.mtimeMs } : null;
+    } catch (error) {
+      if (errnoCode(error) === 'ENOENT') return null;
+      throw toAofError(error, 'looking for', path);
+    }
+  }
+
+  /** A crash in the middle of a roll left a `cut`: the file is made as short as it counts, then the pair goes. */
+  async #finishCuts(manifests: ManifestStore): Promise<void> {
+    for (const file of manifests.current.incrs) {
+      if (file.cut === undefined) continue;
+      const path = join(this.#directory, file.name);
+      const handle = await this.#env.files.open(path, 'update');
+      try {
+        const { size } = await handle.stat();
+        if (size > file.cut) await handle.truncate(file.cut);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await manifests.edit((current) => withoutCut(current, file.name));
+    }
+  }
+
+  async #createFirstBase(manifests: ManifestStore): Promise<void> {
+    const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
+    const name = baseName(this.#settings.appendfilename, seq, 'aof');
+    this.#env.logger.log('notice', `Creating AOF base file ${name} on server start`);
+    await this.#createFile(name);
+    await manifests.edit((current) => withNewBase(current, { name, seq }, 0));
+  }
+
+  /** On return the file is there, empty, and its directory entry durable. */
+  async #createIncr(manifest: Manifest): Promise<{ name: string; seq: number }> {
+    const seq = nextIncrSeq(this.#settings.appendfilename, manifest);
+    const name = incrName(this.#settings.appendfilename, seq);
+    await this.#createFile(name);
+    return { name, seq };
+  }
+
+  async #createFile(name: string): Promise<void> {
+    const path = join(this.#directory, name);
+    try {
+      const handle = await this.#env.files.open(path, 'replace');
+      await handle.sync();
+      await handle.close();
+      await this.#env.files.syncDirectory(this.#directory);
+    } catch (error) {
+      throw toAofError(error, 'creating', path);
+    }
+  }
+
+  #openBase(name: string): Promise<FirstBase> {
+    return openFirstBase({
+      env: this.#env,
+      backend: this.#backend,
+      path: join(this.#directory, name),
+      directory: this.#directory,
+      temp: join(this.#settings.dir, `temp-rewriteaof-bg-${this.#env.processes.self.pid}.aof`),
+      session: this.#env.randomHex(SESSION_BYTES),
+      checksum: this.#settings.aofChecksum,
+    });
+  }
+
+  async #openLog(name: string, lsn: number, onProgress: () => void): Promise<BlockLog> {
+    const path = join(this.#directory, name);
+    const { size } = await this.#env.files.lstat(path);
+    this.#currentPath = path;
+    return this.#backend.openLog({
+      path,
+      position: size,
+      session: this.#env.randomHex(SESSION_BYTES),
+      lsn,
+      checksum: this.#settings.aofChecksum,
+      retainUntilSynced: this.#settings.appendfsync !== 'no',
+      onProgress,
+    });
+  }
+
+  /** History lines go from the manifest only after their files are gone; a crash in between deletes again. */
+  async #collectHistory(manifests: ManifestStore): Promise<void> {
+    const { history } = manifests.current;
+    if (history.length === 0 || this.#settings.aofDisableAutoGc) return;
+    for (const file of history) {
+      this.#env.logger.log('notice', `Removing the history file ${file.name} in the background`);
+      try {
+        await this.#env.files.unlink(join(this.#directory, file.name));
+      } catch (error) {
+        if (errnoCode(error) !== 'ENOENT') this.#env.logger.log('warning', `Can't remove the history file ${file.name}: ${String(error)}`);
+      }
+    }
+    await manifests.edit((current) => withoutHistory(current, new Set(history.map((file) => file.name))));
+  }
+
+  async #sizeOf(manifests: ManifestStore): Promise<number> {
+    return (await manifests.findFiles()).reduce((total, file) => total + file.sizeBytes, 0);
+  }
+
+  #loadManifest(): Promise<ManifestStore> {
+    return ManifestStore.load({ files: this.#env.files, directory: this.#directory, appendfilename: this.#settings.appendfilename });
+  }
+
+  #openManifests(): ManifestStore {
+    if (this.#manifests === null) throw new TypeError('the directory is not acquired');
+    return this.#manifests;
+  }
+}
+
+/** Creates what is missing, from the top down, each entry durable before the next. */
+async function makeDirectories(env: Env, path: string): Promise<void> {
+  const { files } = env;
+  const missing: string[] = [];
+  for (let at = path; ; at = join(at, '..')) {
+    try {
+      const stat = await files.stat(at);
+      if (!stat.isDirectory) throw new AofError('AOF_IO', `${at} is not a directory`, { path: at });
+      break;
+    } catch (error) {
+      if (errnoCode(error) !== 'ENOENT') throw toAofError(error, 'looking at', at);
+      missing.unshift(at);
+    }
+  }
+  for (const directory of missing) {
+    try {
+      await files.mkdir(directory);
+    } catch (error) {
+      if (errnoCode(error) !== 'EEXIST') throw toAofError(error, 'creating directory', directory);
+    }
+    await files.syncDirectory(join(directory, '..'));
+  }
+}
