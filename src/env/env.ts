@@ -16,8 +16,8 @@ export interface Timer {
 }
 
 export interface Timers {
-  /** Does not keep the process alive. */
-  after(ms: number, run: () => void): Timer;
+  /** Does not keep the process alive, unless `keepsAlive`: for a pause inside something that somebody awaits. */
+  after(ms: number, run: () => void, keepsAlive?: boolean): Timer;
   /** Does not keep the process alive. */
   every(ms: number, run: () => void): Timer;
   /** At the end of this turn of the event loop, after the I/O callbacks of the turn. Keeps the process alive until run. */

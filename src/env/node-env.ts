@@ -30,8 +30,9 @@ const clock: Clock = {
 };
 
 const timers: Timers = {
-  after(ms, run) {
-    const timer = setTimeout(run, ms).unref();
+  after(ms, run, keepsAlive = false) {
+    const timer = setTimeout(run, ms);
+    if (!keepsAlive) timer.unref();
     return { cancel: () => clearTimeout(timer) } satisfies Timer;
   },
   every(ms, run) {
