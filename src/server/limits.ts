@@ -37,6 +37,8 @@ export const ServerLimits = {
   outputChunksKept: 128,
   ownChunkBytes: 8 * 1024,
 
+  /** Memory for a request that is announced up to this size is taken at once. */
+  promisedBytesTrusted: 32 * 1024 * 1024,
   /** Memory for joining a split request that a connection keeps. */
   joinBytesKept: 64 * 1024,
 } as const;

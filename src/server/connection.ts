@@ -1,0 +1,406 @@
+/**
+ * One client: bytes in, commands run in order, replies out. Commands run as soon as they are read; replies are collected and
+ * leave at the end of the turn (turn.ts), held back where the log is behind (reply-gate.ts).
+ *
+ * It stops running commands while one blocks, while it is held back (CLIENT PAUSE, spent memory budget), while the client does
+ * not take its replies, and when its share of the turn is used up. It goes on reading meanwhile, up to a limit, so that a
+ * client that leaves is noticed.
+ */
+import type { Socket } from 'node:net';
+import type { ChunkPool } from './chunk-pool.js';
+import type { ClientSession } from './client-session.js';
+import { CommandParser, Parsed, type ParserLimits } from './command-parser.js';
+import { ServerLimits } from './limits.js';
+import { OutputBuffer } from './output-buffer.js';
+import type { StorePort } from './ports.js';
+import type { HeldConnection, ReplyGate } from './reply-gate.js';
+import { RespReply } from './resp-reply.js';
+import type { Statistics } from './statistics.js';
+import type { Turn, TurnConnection } from './turn.js';
+
+/** Which commands have to wait. */
+export const HoldBack = { nothing: 0, writes: 1, everything: 2 } as const;
+export type HoldBackMode = (typeof HoldBack)[keyof typeof HoldBack];
+
+export interface OutputLimit {
+  /** Bytes; 0: none. */
+  readonly hard: number;
+  readonly soft: number;
+  readonly softSeconds: number;
+}
+
+/** What all connections of a server share. */
+export interface ConnectionHost {
+  readonly store: StorePort;
+  readonly turn: Turn;
+  readonly gate: ReplyGate;
+  readonly pool: ChunkPool;
+  readonly statistics: Statistics;
+  readonly parserLimits: ParserLimits;
+  readonly outputLimit: OutputLimit;
+  readonly holdBack: HoldBackMode;
+  /** Monotonic, some 100 ms coarse. */
+  readonly coarseMs: number;
+  /** Unix time, as coarse. */
+  readonly coarseUnixMs: number;
+  preciseMs(): number;
+  /** Looks at store.isWritable again. */
+  refreshHoldBack(): void;
+  onClosed(connection: Connection): void;
+  log(level: 'verbose' | 'warning', message: string): void;
+}
+
+export class Connection implements TurnConnection, HeldConnection {
+  readonly out: OutputBuffer;
+  readonly parser: CommandParser;
+  lastInputMs: number;
+  /** When the half-sent request began; 0: there is none. */
+  requestSinceMs = 0;
+  /** When the output last shrank, or was empty. */
+  lastOutputMs: number;
+  private softLimitSinceMs = 0;
+
+  private readonly reply: RespReply;
+  private readonly writePiece: (bytes: Buffer) => void;
+  /** A blocking command is under way. */
+  isBlocked = false;
+  /** A command of this connection is being run by the caller of this. */
+  isRunning = false;
+  /** parser.argv shows a command that has to wait. */
+  private isParked = false;
+  private isInBacklog = false;
+  private isDirty = false;
+  private isReading = true;
+  private hasEnded = false;
+  private isClosing = false;
+  private isClosed = false;
+
+  /** What the replies since the last flush wait for; 0: nothing. */
+  private gateLsn = 0;
+  /** Output position up to which replies since the last flush wait for nothing. */
+  private freeUpTo = 0;
+  private heldCount = 0;
+  private lastHeldLsn = 0;
+
+  constructor(
+    private readonly socket: Socket,
+    readonly session: ClientSession,
+    private readonly host: ConnectionHost,
+  ) {
+    this.out = new OutputBuffer(host.pool);
+    this.parser = new CommandParser(host.parserLimits);
+    this.parser.isUnauthenticated = !session.isAuthenticated;
+    this.reply = new RespReply(this.out, session, (text) => host.statistics.countError(text));
+    this.lastInputMs = this.lastOutputMs = host.coarseMs;
+    this.writePiece = (bytes) => {
+      socket.write(bytes);
+    };
+    socket.on('data', (chunk: Buffer) => this.receive(chunk));
+    socket.on('end', () => this.inputEnded());
+    socket.on('drain', () => this.outputDrained());
+    // The reason of a reset is of no use to anybody; 'close' follows.
+    socket.on('error', () => {});
+    socket.on('close', () => this.closed());
+  }
+
+  /** Bytes that the client has not taken. */
+  get outputBytes(): number {
+    return this.out.length + this.socket.writableLength;
+  }
+
+  /** For CLIENT LIST; -1 where the platform does not tell. */
+  get fileDescriptor(): number {
+    const handle: unknown = Reflect.get(this.socket, '_handle');
+    return typeof handle === 'object' && handle !== null && 'fd' in handle ? Number(handle.fd) : -1;
+  }
+
+  /** Ends the connection: at once, or after the replies under way. */
+  close(how: 'now' | 'after replies'): void {
+    if (how === 'now') {
+      this.isClosing = true;
+      this.socket.destroy();
+    } else {
+      this.session.closeAfterReply = true;
+      this.startClosing();
+    }
+  }
+
+  resume(): void {
+    this.isInBacklog = false;
+    this.runCommands();
+  }
+
+  /** CLIENT PAUSE has ended, or the log takes writes again. */
+  unpark(): void {
+    if (this.isParked && !this.isInBacklog) this.later();
+  }
+
+  flush(watermark: number): void {
+    this.isDirty = false;
+    const { gateLsn, out } = this;
+    this.gateLsn = 0;
+    if (this.isClosed || this.socket.destroyed) return;
+    if (this.heldCount === 0 && gateLsn <= watermark) {
+      this.sendUpTo(out.position);
+      return;
+    }
+    if (this.heldCount === 0) this.sendUpTo(this.freeUpTo);
+    this.heldCount++;
+    this.lastHeldLsn = Math.max(gateLsn, this.lastHeldLsn);
+    this.host.gate.hold(this, out.position, this.lastHeldLsn);
+    this.checkOutputLimits();
+  }
+
+  releaseUpTo(position: number): void {
+    this.heldCount--;
+    if (!this.isClosed && !this.socket.destroyed) this.sendUpTo(position);
+  }
+
+  /** Once a second: idle, half-sent and stuck connections. `idleMs` 0: no idle time-out. */
+  checkTimeouts(nowMs: number, idleMs: number): void {
+    if (this.outputBytes > 0) {
+      if (this.heldCount === 0 && this.socket.writableLength > 0 && nowMs - this.lastOutputMs > ServerLimits.stuckOutputMs) {
+        return this.drop('the client takes no replies');
+      }
+      this.checkOutputLimits();
+    } else {
+      this.lastOutputMs = nowMs;
+    }
+    if (this.requestSinceMs > 0 && !this.isBlocked && !this.isParked) {
+      const isSlow = this.parser.isUnauthenticated && nowMs - this.requestSinceMs > ServerLimits.unauthenticatedRequestMs;
+      if (isSlow || nowMs - this.lastInputMs > ServerLimits.halfSentRequestMs) return this.drop('a request was left half sent');
+    } else if (idleMs > 0 && !this.isBlocked && nowMs - this.lastInputMs > idleMs) {
+      this.host.log('verbose', 'Closing idle client');
+      this.close('now');
+    }
+  }
+
+  private receive(chunk: Buffer): void {
+    const { host } = this;
+    host.statistics.inputBytes += chunk.length;
+    host.statistics.reads++;
+    this.lastInputMs = host.coarseMs;
+    if (this.isClosing) return;
+    this.parser.feed(chunk);
+    if (this.isBlocked || this.isParked || this.isInBacklog) this.watchInput();
+    else this.runCommands();
+  }
+
+  private runCommands(): void {
+    const { parser, host } = this;
+    if (!host.store.isWritable) host.refreshHoldBack();
+    if (this.isParked) {
+      this.isParked = false;
+      if (!this.runUnlessHeldBack()) return;
+    }
+    let count = 0;
+    let startedMs = 0;
+    while (!this.isClosing && !this.isBlocked) {
+      const code = parser.next();
+      if (code !== Parsed.command) {
+        this.ranDry(code);
+        return;
+      }
+      this.requestSinceMs = 0;
+      if (!this.runUnlessHeldBack()) return;
+      count++;
+      if ((count & (count - 1)) === 0 || (count & (ServerLimits.commandsPerClockRead - 1)) === 0) {
+        if (count === 1) continue;
+        const now = host.preciseMs();
+        if (startedMs === 0) startedMs = now;
+        if (now - startedMs > ServerLimits.sliceMs || count >= ServerLimits.commandsPerTurn) return this.later();
+        if (this.outputBytes > ServerLimits.outputBytesQueued) return this.watchInput();
+      }
+    }
+  }
+
+  /** False: the command waits, or blocks. */
+  private runUnlessHeldBack(): boolean {
+    const { host, parser } = this;
+    if (host.holdBack !== HoldBack.nothing) {
+      if (host.holdBack === HoldBack.everything || host.store.mayWrite(this.session, parser.argv)) {
+        this.isParked = true;
+        this.watchInput();
+        return false;
+      }
+    }
+    if (parser.isInline && isHttp(parser.argv.latin1(0))) {
+      host.log(
+        'warning',
+        'Possible SECURITY ATTACK detected. It looks like somebody is sending HTTP to this server. Connection aborted.',
+      );
+      this.close('now');
+      return false;
+    }
+    return this.run();
+  }
+
+  private run(): boolean {
+    const { host, session, out } = this;
+    const before = out.position;
+    const mode = session.replyMode;
+    if (mode === 'skip') session.replyMode = 'on';
+    session.lastCommandAtMs = host.coarseUnixMs;
+    host.statistics.commands++;
+    let running: void | Promise<void>;
+    this.isRunning = true;
+    try {
+      running = host.store.execute(session, this.parser.argv, this.reply);
+    } catch (error) {
+      running = undefined;
+      this.answerFault(before, error);
+    }
+    this.isRunning = false;
+    const lsn = host.store.replyLsn;
+    if (running !== undefined) {
+      this.block(running, before, mode, lsn !== 0);
+      return false;
+    }
+    this.finish(before, mode, lsn);
+    return true;
+  }
+
+  private finish(before: number, mode: 'on' | 'off' | 'skip', lsn: number): void {
+    const { session, out } = this;
+    if (lsn > this.gateLsn) {
+      if (this.gateLsn === 0) this.freeUpTo = before;
+      this.gateLsn = lsn;
+    }
+    if (mode === 'skip' || session.replyMode !== 'on') out.truncate(before);
+    this.parser.isUnauthenticated = !session.isAuthenticated;
+    if (!this.isDirty) {
+      this.isDirty = true;
+      this.host.turn.addDirty(this);
+    }
+    if (session.closeAfterReply) this.startClosing();
+  }
+
+  private block(running: Promise<void>, before: number, mode: 'on' | 'off' | 'skip', showsData: boolean): void {
+    this.isBlocked = true;
+    if (this.hasEnded) this.close('now');
+    // What ran before in this turn has its own gate; the blocked reply begins behind it.
+    const finish = () => {
+      this.isBlocked = false;
+      if (this.isClosed) return;
+      this.finish(before, mode, showsData ? this.host.store.appendedLsn : 0);
+      if (!this.isInBacklog) this.later();
+    };
+    running.then(finish, (error: unknown) => {
+      this.answerFault(before, error);
+      finish();
+    });
+  }
+
+  /** A fault of ours, not of the client: answered, logged, and the server lives. */
+  private answerFault(before: number, error: unknown): void {
+    this.out.truncate(before);
+    this.reply.error('ERR internal error');
+    this.host.log(
+      'warning',
+      `Command ${this.session.lastCommand} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  }
+
+  private ranDry(code: number): void {
+    if (code === Parsed.error) {
+      this.reply.error(`ERR Protocol error: ${this.parser.protocolError}`);
+      this.host.log('verbose', `Protocol error (${this.parser.protocolError}) from client ${this.session.address}`);
+      this.startClosing();
+    } else if (code === Parsed.tooLong) {
+      this.drop('it reached the query buffer limit');
+    } else {
+      if (this.requestSinceMs === 0 && this.parser.isHalfSent) this.requestSinceMs = this.host.coarseMs;
+      if (this.hasEnded) this.startClosing();
+      else if (!this.isReading) this.watchInput();
+    }
+  }
+
+  private later(): void {
+    this.isInBacklog = true;
+    this.host.turn.addBacklog(this);
+    this.watchInput();
+  }
+
+  /** Reads on, or not, by what waits to be run or sent. */
+  private watchInput(): void {
+    const shouldRead =
+      this.parser.pendingBytes < ServerLimits.inputBytesQueued && this.outputBytes <= ServerLimits.outputBytesQueued;
+    if (shouldRead === this.isReading) return;
+    this.isReading = shouldRead;
+    if (shouldRead) this.socket.resume();
+    else this.socket.pause();
+  }
+
+  /** The client has sent its last byte: what it sent is still answered, unless it waits for something. */
+  private inputEnded(): void {
+    this.hasEnded = true;
+    if (this.isBlocked) this.close('now');
+    else if (!this.isInBacklog && !this.isParked) this.startClosing();
+  }
+
+  private outputDrained(): void {
+    this.lastOutputMs = this.host.coarseMs;
+    if (this.isReading || this.isBlocked || this.isParked || this.isInBacklog || this.isClosing) return;
+    this.later();
+  }
+
+  private startClosing(): void {
+    this.isClosing = true;
+    if (!this.isDirty && !this.isClosed) {
+      this.isDirty = true;
+      this.host.turn.addDirty(this);
+    }
+  }
+
+  private sendUpTo(position: number): void {
+    const { out, socket, host } = this;
+    const length = out.length;
+    if (length > 0) {
+      const isMany = out.hasSealed;
+      if (isMany) socket.cork();
+      out.takeUpTo(position, this.writePiece);
+      if (isMany) socket.uncork();
+      const sent = length - out.length;
+      if (sent > 0) {
+        host.statistics.outputBytes += sent;
+        host.statistics.writes++;
+      }
+      if (socket.writableLength === 0) out.recycle();
+      else {
+        out.abandon();
+        this.checkOutputLimits();
+      }
+    }
+    if (this.isClosing && this.heldCount === 0 && out.length === 0) socket.destroySoon();
+  }
+
+  private checkOutputLimits(): void {
+    const bytes = this.outputBytes;
+    const { outputLimit, coarseMs } = this.host;
+    if (this.parser.isUnauthenticated && bytes > ServerLimits.unauthenticatedOutputBytesMax) {
+      return this.drop('it has not authenticated and does not read its replies');
+    }
+    if (outputLimit.soft > 0 && bytes > outputLimit.soft) {
+      if (this.softLimitSinceMs === 0) this.softLimitSinceMs = coarseMs;
+    } else {
+      this.softLimitSinceMs = 0;
+    }
+    const isSoftOver = this.softLimitSinceMs > 0 && coarseMs - this.softLimitSinceMs > outputLimit.softSeconds * 1000;
+    if ((outputLimit.hard > 0 && bytes > outputLimit.hard) || isSoftOver) this.drop('it reached the output buffer limits');
+  }
+
+  private drop(why: string): void {
+    this.host.log('warning', `Closing client ${this.session.address}: ${why}`);
+    this.close('now');
+  }
+
+  private closed(): void {
+    if (this.isClosed) return;
+    this.isClosed = this.isClosing = true;
+    this.host.onClosed(this);
+  }
+}
+
+function isHttp(word: string): boolean {
+  return /^(post|host:)$/i.test(word);
+}
