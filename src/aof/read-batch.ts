@@ -12,61 +12,64 @@ export interface LoggedCommand {
   readonly offset: number;
 }
 
+/** Iterating gives copies, command by command; SELECT, MULTI and EXEC included, as they stand in the file. */
 export class ReadBatch implements Iterable<LoggedCommand> {
   /** Base name of the file these commands stand in. */
   readonly file: string;
   readonly kind: 'base' | 'incr' | 'single';
-  /** The raw batch: `bytes` and `index` are valid until the next batch is asked for. */
+  /** `bytes` and `index` are valid until the next batch is asked for. */
   readonly raw: CommandBatch;
-  #db: number;
+  /** Commands in this batch, those behind the LSN to stop at left out. */
+  readonly count: number;
+  /** Database selected before it and behind it. */
+  readonly dbBefore: number;
+  readonly dbAfter: number;
 
-  constructor(file: string, kind: 'base' | 'incr' | 'single', raw: CommandBatch, db: number) {
+  constructor(file: string, kind: 'base' | 'incr' | 'single', raw: CommandBatch, db: number, untilLsn: number) {
     this.file = file;
     this.kind = kind;
     this.raw = raw;
-    this.#db = db;
-  }
-
-  get count(): number {
-    return this.raw.count;
-  }
-
-  /** SELECT, MULTI and EXEC included, as they stand in the file. */
-  *[Symbol.iterator](): Iterator<LoggedCommand> {
-    const { bytes, index, count, lsn, fileOffset } = this.raw;
-    let db = this.#db;
+    this.dbBefore = db;
+    const { bytes, index } = raw;
+    let count = 0;
     let at = 0;
-    for (let k = 0; k < count; k++) {
+    for (; count < raw.count; count++) {
+      if (raw.lsn + (index[at + 2] as number) > untilLsn) break;
+      const argc = index[at + 3] as number;
+      if (argc === 2) db = selectedDb(bytes, index, at + 4, db);
+      at += 4 + 2 * argc;
+    }
+    this.count = count;
+    this.dbAfter = db;
+  }
+
+  /** Whether the LSN to stop at lies inside this batch. */
+  get isCutShort(): boolean {
+    return this.count < this.raw.count;
+  }
+
+  *[Symbol.iterator](): Iterator<LoggedCommand> {
+    const { bytes, index, lsn, fileOffset } = this.raw;
+    let db = this.dbBefore;
+    let at = 0;
+    for (let k = 0; k < this.count; k++) {
       const argc = index[at + 3] as number;
       const argv: Buffer[] = new Array(argc);
       for (let i = 0; i < argc; i++) {
         argv[i] = Buffer.from(bytes.subarray(index[at + 4 + 2 * i] as number, index[at + 5 + 2 * i] as number));
       }
-      db = selected(argv, db);
+      if (argc === 2) db = selectedDb(bytes, index, at + 4, db);
       yield { db, argv, lsn: lsn + (index[at + 2] as number), offset: fileOffset + (index[at] as number) };
       at += 4 + 2 * argc;
     }
   }
-
-  /** The database that is selected behind this batch. */
-  get dbAfter(): number {
-    const { bytes, index, count } = this.raw;
-    let db = this.#db;
-    let at = 0;
-    for (let k = 0; k < count; k++) {
-      const argc = index[at + 3] as number;
-      const start = index[at + 4] as number;
-      const isSelect = argc === 2 && (index[at + 5] as number) - start === 6 && ((bytes[start] as number) | 32) === 115;
-      if (isSelect) db = selected([bytes.subarray(start, start + 6), bytes.subarray(index[at + 6] as number, index[at + 7] as number)], db);
-      at += 4 + 2 * argc;
-    }
-    return db;
-  }
 }
 
-function selected(argv: readonly Buffer[], db: number): number {
-  const [name, number] = argv;
-  if (argv.length !== 2 || name?.length !== 6 || name.toString('latin1').toUpperCase() !== 'SELECT') return db;
-  const chosen = Number(number?.toString('latin1'));
+/** The database that a SELECT of two arguments chooses, or `db` for any other command. */
+function selectedDb(bytes: Buffer, index: Int32Array, base: number, db: number): number {
+  const start = index[base] as number;
+  if ((index[base + 1] as number) - start !== 6 || ((bytes[start] as number) | 32) !== 115) return db;
+  if (bytes.latin1Slice(start, start + 6).toUpperCase() !== 'SELECT') return db;
+  const chosen = Number(bytes.latin1Slice(index[base + 2] as number, index[base + 3] as number));
   return Number.isInteger(chosen) && chosen >= 0 ? chosen : db;
 }
