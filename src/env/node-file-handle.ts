@@ -23,7 +23,8 @@ export function openHandle(path: string, flags: number, mode: number, isForAppen
 }
 
 class NodeFileHandle implements FileHandle {
-  private readonly fd: number;
+  /** -1 once it is closed: the number may belong to another file by then. */
+  private fd: number;
   /** Where the file ends once the write under way is done: this handle is the only one that appends. */
   private end: number;
   /** Bytes handed to the thread pool and not returned yet. */
@@ -91,7 +92,9 @@ class NodeFileHandle implements FileHandle {
   }
 
   close(): Promise<void> {
-    return new Promise((resolve, reject) => fs.close(this.fd, (error) => (error ? reject(error) : resolve())));
+    const { fd } = this;
+    this.fd = -1;
+    return new Promise((resolve, reject) => fs.close(fd, (error) => (error ? reject(error) : resolve())));
   }
 
   /**

@@ -1,0 +1,286 @@
+/**
+ * The write side in TypeScript: encodes records into the filling block and seals it; block-pipeline.ts does the rest. Calls
+ * that come at the wrong time are guarded-backend.ts's affair, not checked here.
+ *
+ * The filling block lies in `chunk.bytes` from `origin` to `at`. A record is written at `at`, and `at` moves only when the
+ * record is whole, so that nothing needs to be undone. The fast path writes without knowing lengths in advance as long as
+ * there is ample room; else the slow path measures, makes room (seals, or moves to another chunk) and writes.
+ */
+import type { Env } from '../../env/env.js';
+import type { Arg, BlockLog, BlockLogOptions, BlockLogTarget } from '../backend.js';
+import { BlockLimits, Status } from '../backend.js';
+import { BlockPipeline } from './block-pipeline.js';
+import { BlockSealer } from './block-sealer.js';
+import { findBadByte, recordEnd } from './canonical-record.js';
+import { type Chunk, ChunkPool } from './chunk-pool.js';
+import { type LogTarget, openTarget } from './log-target.js';
+import { RangeCopier } from './range-copy.js';
+import { NO_ROOM, recordLength, requireArgc, writeArg, writeArgc, writeRecord } from './resp-encoder.js';
+
+/** A new block starts in the rest of a chunk when one as long as the last fits there, and this many bytes more. */
+const CHUNK_REST_MIN = 4096;
+
+export class FallbackLog implements BlockLog {
+  private readonly env: Env;
+  private readonly pool = new ChunkPool();
+  private readonly pipeline: BlockPipeline;
+  private readonly sealer: BlockSealer;
+  private readonly copier = new RangeCopier();
+
+  private chunk: Chunk;
+  private bytes: Buffer;
+  private view: DataView;
+  /** First payload byte of the filling block, the next one, and where it must stop. */
+  private origin = 0;
+  private at = 0;
+  private limit = 0;
+  /** LSN of the next payload byte is lsnBase + at. */
+  private lsnBase = 0;
+  /** Database selected now, and where the filling block begins. */
+  private db = 0;
+  private blockDb = 0;
+  private isInUnit = false;
+
+  static async open(env: Env, options: BlockLogOptions): Promise<FallbackLog> {
+    return new FallbackLog(env, options, await openTarget(env.files, options));
+  }
+
+  private constructor(env: Env, options: BlockLogOptions, target: LogTarget) {
+    this.env = env;
+    this.pipeline = new BlockPipeline(env, this.pool, target, options.lsn, options.retainUntilSynced, options.onProgress);
+    this.sealer = new BlockSealer(options.session, options.checksum);
+    this.chunk = this.pool.take();
+    this.bytes = this.chunk.bytes;
+    this.view = this.chunk.view;
+    this.beginBlock(this.chunk, BlockLimits.annotationBytes, options.lsn);
+  }
+
+  // ------------------------------------------------------------------------------------------ append
+
+  append(...argv: Arg[]): number {
+    const { bytes, limit } = this;
+    requireArgc(argv.length);
+    let at = writeArgc(bytes, this.at, limit, argv.length);
+    if (at === NO_ROOM) return this.appendSlow(argv);
+    for (let i = 0; i < argv.length; i++) {
+      at = writeArg(bytes, at, limit, argv[i] as Arg);
+      if (at === NO_ROOM) return this.appendSlow(argv);
+    }
+    this.at = at;
+    return this.lsnBase + at;
+  }
+
+  appendArray(argv: readonly Arg[]): number {
+    const { bytes, limit } = this;
+    requireArgc(argv.length);
+    let at = writeArgc(bytes, this.at, limit, argv.length);
+    if (at === NO_ROOM) return this.appendSlow(argv);
+    for (let i = 0; i < argv.length; i++) {
+      at = writeArg(bytes, at, limit, argv[i] as Arg);
+      if (at === NO_ROOM) return this.appendSlow(argv);
+    }
+    this.at = at;
+    return this.lsnBase + at;
+  }
+
+  appendRaw(bytes: Uint8Array, start: number, end: number): number {
+    const { at } = this;
+    const next = at + (end - start);
+    if (start < 0 || start >= end || end > bytes.length)
+      throw new RangeError(`no bytes at [${start}, ${end}) of ${bytes.length}`);
+    if (next > this.limit) return this.appendRawSlow(bytes, start, end);
+    this.copier.copy(this.bytes, this.view, at, bytes, start, end);
+    this.at = next;
+    return this.lsnBase + next;
+  }
+
+  appendRawChecked(bytes: Uint8Array, start: number, end: number): number {
+    const bad = findBadByte(bytes, start, end);
+    return bad < 0 ? this.appendRaw(bytes, start, end) : -1 - bad;
+  }
+
+  select(db: number): number {
+    const lsn = this.append('SELECT', db);
+    this.db = db;
+    return lsn;
+  }
+
+  appendTimestamp(seconds: number): number {
+    const line = `#TS:${seconds}\r\n`;
+    this.makeRoom(line.length);
+    this.at += this.bytes.latin1Write(line, this.at);
+    return this.lsnBase + this.at;
+  }
+
+  private appendSlow(argv: readonly Arg[]): number {
+    this.makeRoom(recordLength(argv));
+    this.at = writeRecord(this.bytes, this.at, argv);
+    return this.endRecord();
+  }
+
+  /** What is longer than a block is cut at its records; the rest of them stay together as they came. */
+  private appendRawSlow(bytes: Uint8Array, start: number, end: number): number {
+    for (let from = start; from < end; ) {
+      const to = end - from <= BlockLimits.blockBytes ? end : recordEnd(bytes, from, end);
+      this.makeRoom(to - from);
+      this.bytes.set(bytes.subarray(from, to), this.at);
+      this.at += to - from;
+      this.endRecord();
+      from = to;
+    }
+    return this.lsnBase + this.at;
+  }
+
+  // ------------------------------------------------------------------------------------------ blocks
+
+  private beginBlock(chunk: Chunk, origin: number, lsn: number): void {
+    if (this.chunk !== chunk) {
+      this.chunk.isFilling = false;
+      this.pool.giveBack(this.chunk);
+      this.chunk = chunk;
+      this.bytes = chunk.bytes;
+      this.view = chunk.view;
+    }
+    chunk.isFilling = true;
+    this.origin = origin;
+    this.at = origin;
+    this.limit = Math.min(origin + BlockLimits.blockBytes, chunk.bytes.length);
+    this.lsnBase = lsn - origin;
+    this.blockDb = this.db;
+  }
+
+  private makeRoom(length: number): void {
+    const filled = this.at - this.origin;
+    if (filled > 0 && filled + length > BlockLimits.blockBytes) this.seal();
+    if (length > BlockLimits.blockBytes) {
+      const lsn = this.lsnBase + this.at;
+      this.beginBlock(this.pool.takeLong(length), BlockLimits.annotationBytes, lsn);
+      this.limit = this.bytes.length;
+    } else if (this.at + length > this.limit) {
+      this.moveToFreshChunk();
+    }
+  }
+
+  /** The block began in the rest of a chunk and outgrows it. */
+  private moveToFreshChunk(): void {
+    const { bytes, origin, at, blockDb } = this;
+    const origin2 = BlockLimits.annotationBytes;
+    const chunk = this.pool.take();
+    bytes.copy(chunk.bytes, origin2, origin, at);
+    this.beginBlock(chunk, origin2, this.lsnBase + origin);
+    this.at = origin2 + (at - origin);
+    this.blockDb = blockDb;
+  }
+
+  /** A record longer than a block does not wait for more. */
+  private endRecord(): number {
+    if (this.at - this.origin > BlockLimits.blockBytes) this.seal();
+    return this.lsnBase + this.at;
+  }
+
+  private seal(): void {
+    if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
+  }
+
+  private sealAs(flags: '' | 'm' | 'c' | 'i'): void {
+    const { chunk, origin, at, pipeline } = this;
+    const lsn = this.lsnBase + origin;
+    const lsnEnd = this.lsnBase + at;
+    const start = this.sealer.seal(this.bytes, origin, at, lsn, lsn - pipeline.syncedLsn, this.blockDb, flags);
+    const target = pipeline.fillingTarget;
+    // Pushed before the chunk is left, which would otherwise look empty; written after, so that this log is whole again.
+    pipeline.chain.push({ chunk, start, end: at, lsnEnd, target, isSyncWanted: false, sealedTotal: 0, next: null });
+    this.beginNextBlock(at - origin, lsnEnd);
+    pipeline.startWrite();
+  }
+
+  private beginNextBlock(lastLength: number, lsn: number): void {
+    const origin = this.at + BlockLimits.annotationBytes;
+    const hasRest = origin + lastLength + CHUNK_REST_MIN <= this.bytes.length;
+    if (hasRest) this.beginBlock(this.chunk, origin, lsn);
+    else this.beginBlock(this.pool.take(), BlockLimits.annotationBytes, lsn);
+  }
+
+  // ------------------------------------------------------------------------------------------ units, flushes, marks
+
+  beginUnit(): void {
+    this.isInUnit = true;
+  }
+
+  endUnit(): void {
+    this.isInUnit = false;
+  }
+
+  tick(seconds: number): void {
+    this.sealer.seconds = seconds;
+  }
+
+  flush(sync: boolean): void {
+    this.seal();
+    if (sync) this.pipeline.requestSync();
+  }
+
+  mark(kind: 'c' | 'i'): void {
+    this.seal();
+    if (this.sealer.isOn) this.sealAs(kind);
+  }
+
+  setRetain(untilSynced: boolean): void {
+    this.pipeline.chain.setRetain(untilSynced);
+  }
+
+  setChecksum(on: boolean): void {
+    this.sealer.setChecksum(on);
+  }
+
+  setWriteDelay(micros: number): void {
+    this.pipeline.setWriteDelay(micros);
+  }
+
+  status(out: Float64Array): void {
+    const filled = this.at - this.origin;
+    this.pipeline.status(out);
+    out[Status.appendedLsn] = this.lsnBase + this.at;
+    out[Status.bufferedBytes] = (out[Status.bufferedBytes] ?? 0) + filled;
+    out[Status.unwrittenBytes] = (out[Status.unwrittenBytes] ?? 0) + filled;
+  }
+
+  resume(): void {
+    this.pipeline.resume();
+  }
+
+  // ------------------------------------------------------------------------------------------ files
+
+  async openNext(target: BlockLogTarget): Promise<void> {
+    const next = await openTarget(this.env.files, target);
+    if (this.pipeline.isClosing) await this.pipeline.discard(next);
+    this.pipeline.setNext(next);
+  }
+
+  switchToNext(): void {
+    const next = this.pipeline.openedNext;
+    if (next === null) return;
+    this.seal();
+    this.pipeline.beginRetarget();
+    this.sealer.beginFile(next.session);
+    this.db = 0;
+    this.blockDb = 0;
+  }
+
+  resumeTarget(): void {
+    this.pipeline.resumeTarget();
+  }
+
+  truncate(offset: number): Promise<void> {
+    return this.pipeline.truncate(offset);
+  }
+
+  writeOutSync(): number {
+    this.seal();
+    return this.pipeline.writeOutSync();
+  }
+
+  close(): Promise<void> {
+    return this.pipeline.close();
+  }
+}
