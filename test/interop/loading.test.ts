@@ -42,7 +42,7 @@ afterEach(async () => {
   removeTempDirs();
 });
 
-const LOCK = /\.lock$|^redis\.log$/;
+const LOCK = /\.lock\./;
 
 async function outcomeOf(server: ChildServer, dir: string): Promise<Outcome> {
   const started = (await server.started()) === 'serving';

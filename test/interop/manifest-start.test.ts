@@ -93,7 +93,7 @@ describeWithRedis('manifests that refuse to start', () => {
     }
     const line = /Reading the manifest file, at line \d+/.exec(redis.log)?.[0];
     if (line !== undefined) expect(ours.log).toContain(line);
-    expect(JSON.stringify(hashesOf(join(ours.dir, 'appendonlydir'), /\.lock$/))).toBe(made[1]);
+    expect(JSON.stringify(hashesOf(join(ours.dir, 'appendonlydir'), /\.lock\./))).toBe(made[1]);
   });
 
   it('a file that is named and missing', async () => {

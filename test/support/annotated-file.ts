@@ -1,8 +1,10 @@
 /**
- * An independent reading of docs/aof-format.md, as short as it can be: blocks of an annotated file, the evidence that they
- * bear, and what the rules say of a bad place. The rigs compare the engine with this; it shares no code with it.
+ * An independent reading of docs/aof-format.md, as short as it can be: blocks of a file, the evidence that they bear, and what
+ * the rules say of a bad place. The rigs compare the engine with this; it shares no code with it. Blocks can be written here
+ * too, in shapes that an engine makes only under load.
  */
 import { crc32 } from 'node:zlib';
+import { aofRecords } from './redis-server.js';
 
 export interface Block {
   /** File offset of the annotation line, of the payload, and of the byte behind it. */
@@ -31,9 +33,7 @@ export function blockAt(bytes: Buffer, at: number): Block | null {
   let sum = crc32(before);
   sum = crc32(Buffer.from(options, 'latin1'), sum);
   sum = crc32(bytes.subarray(payload, end), sum);
-  const sumWithLineEnd = crc32(bytes.subarray(payload, end), crc32(Buffer.from(`${options}\r\n`, 'latin1'), crc32(before)));
-  const wanted = Number.parseInt(crc, 16);
-  if (sum !== wanted && sumWithLineEnd !== wanted) return null;
+  if (sum !== Number.parseInt(crc, 16)) return null;
   const option = (name: string) => new RegExp(` ${name}=([0-9a-z]+)`).exec(options)?.[1] ?? '';
   return {
     offset: at,
@@ -68,4 +68,144 @@ export function evidenceIn(bytes: Buffer): number {
     evidence = Math.max(evidence, /[ci]/.test(block.flags) ? block.lsn : block.lsn - block.lag);
   }
   return evidence;
+}
+
+export interface BlockFields {
+  readonly lsn: number;
+  readonly lag?: number;
+  readonly session?: string;
+  readonly flags?: string;
+}
+
+/** One block, annotation and payload. */
+export function makeBlock(payload: Uint8Array, fields: BlockFields): Buffer {
+  const head = `#EVS1 ${payload.length.toString(16)} ${fields.lsn.toString(16)} ${(fields.lag ?? 0).toString(16)} `;
+  const session = fields.session === undefined ? '' : ` s=${fields.session}`;
+  const options = session + (fields.flags === undefined ? '' : ` f=${fields.flags}`);
+  const crc = crc32(payload, crc32(options, crc32(head)));
+  return Buffer.concat([Buffer.from(`${head}${crc.toString(16).padStart(8, '0')}${options}\r\n`), payload]);
+}
+
+/** What the rules say: load it all; cut at `at`, keeping what is cut; or refuse because of what stands at `at`. */
+export interface Verdict {
+  readonly kind: 'clean' | 'cut' | 'refuse';
+  readonly at: number;
+  /** Commands to be found after loading, MULTI, EXEC and SELECT left out. Empty when refused. */
+  readonly commands: readonly string[];
+}
+
+/** For the last file of a directory. */
+export function judge(bytes: Buffer, isAnnotated: boolean): Verdict {
+  return isAnnotated ? judgeBlocks(bytes) : judgePlain(bytes);
+}
+
+function judgeBlocks(bytes: Buffer): Verdict {
+  const blocks = blocksOf(bytes);
+  const end = blocks.at(-1)?.end ?? 0;
+  const isWhole = end === bytes.length;
+  const last = blocks.at(-1);
+  if (!isWhole) {
+    const lsn = last === undefined ? 0 : last.lsn + last.length;
+    if (last?.flags === 'c' || lsn < evidenceIn(bytes)) return { kind: 'refuse', at: end, commands: [] };
+  }
+  // Cuts are made between blocks; a unit that spans blocks begins its own.
+  let unit = -1;
+  const done: string[] = [];
+  let open: string[] = [];
+  for (const block of blocks) {
+    for (const record of aofRecords(bytes.subarray(block.payload, block.end))) {
+      const name = record[0];
+      if (name === 'MULTI') {
+        unit = block.offset;
+        open = [];
+      } else if (name === 'EXEC') {
+        unit = -1;
+        done.push(...open);
+      } else if (name !== 'SELECT') {
+        (unit < 0 ? done : open).push(record.join(' '));
+      }
+    }
+  }
+  if (unit >= 0) return { kind: 'cut', at: unit, commands: done };
+  return { kind: isWhole ? 'clean' : 'cut', at: end, commands: done };
+}
+
+/** Redis's rules, with zeros counted as an end and 3 good records behind a bad place counted as damage. */
+function judgePlain(bytes: Buffer): Verdict {
+  const done: string[] = [];
+  let open: string[] | null = null;
+  let unit = 0;
+  let at = 0;
+  while (at < bytes.length) {
+    const read = readRecord(bytes, at);
+    if (!Array.isArray(read)) {
+      const zerosFrom = bytes.length - trailingZeros(bytes);
+      const isTorn = read.badAt >= bytes.length || read.badAt >= zerosFrom;
+      if (!isTorn || hasRecordsBehind(bytes, at + 1)) return { kind: 'refuse', at, commands: [] };
+      return { kind: 'cut', at: open === null ? at : unit, commands: done };
+    }
+    const [record, end] = read;
+    if (record[0] === 'MULTI') {
+      open = [];
+      unit = at;
+    } else if (record[0] === 'EXEC') {
+      done.push(...(open ?? []));
+      open = null;
+    } else if (record[0] !== 'SELECT') {
+      (open ?? done).push(record.join(' '));
+    }
+    at = end;
+  }
+  return open === null ? { kind: 'clean', at, commands: done } : { kind: 'cut', at: unit, commands: done };
+}
+
+/** The record at `start` and where it ends, or the first byte that cannot be (the file's length when it only ends). */
+function readRecord(bytes: Buffer, start: number): [record: string[], end: number] | { badAt: number } {
+  let at = start;
+  const number = (prefix: string): number => {
+    if (at >= bytes.length || bytes[at] !== prefix.charCodeAt(0)) return -1;
+    const from = ++at;
+    while (at < bytes.length && (bytes[at] as number) >= 0x30 && (bytes[at] as number) <= 0x39) at += 1;
+    if (at === from) return -1;
+    const value = Number(bytes.latin1Slice(from, at));
+    return lineEnd() ? value : -1;
+  };
+  const lineEnd = (): boolean => {
+    for (const byte of [13, 10]) {
+      if (bytes[at] !== byte) return false;
+      at += 1;
+    }
+    return true;
+  };
+  const argc = number('*');
+  if (argc < 1) return { badAt: at };
+  const record: string[] = [];
+  for (let i = 0; i < argc; i += 1) {
+    const length = number('$');
+    if (length < 0) return { badAt: at };
+    if (at + length > bytes.length) return { badAt: bytes.length };
+    record.push(bytes.latin1Slice(at, at + length));
+    at += length;
+    if (!lineEnd()) return { badAt: at };
+  }
+  return [record, at];
+}
+
+function trailingZeros(bytes: Buffer): number {
+  let count = 0;
+  while (count < bytes.length && bytes[bytes.length - 1 - count] === 0) count += 1;
+  return count;
+}
+
+function hasRecordsBehind(bytes: Buffer, from: number): boolean {
+  for (let start = bytes.indexOf('*', from); start >= 0; start = bytes.indexOf('*', start + 1)) {
+    let at = start;
+    for (let count = 1; ; count += 1) {
+      const read = readRecord(bytes, at);
+      if (!Array.isArray(read)) break;
+      if (count === 3) return true;
+      at = read[1];
+    }
+  }
+  return false;
 }
