@@ -75,6 +75,8 @@ export interface CommandContext {
   readonly nowMs: number;
   /** The fake client is running this: keys never expire, past TTLs are stored. */
   readonly isLoading: boolean;
+  /** [0, 1). */
+  readonly random: () => number;
   /** EXEC or an embedded call: answer at once instead of blocking. */
   readonly denyBlocking: boolean;
   /** Counts changes. A command that leaves this at 0 propagates nothing unless it forces it. */

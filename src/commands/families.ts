@@ -1,0 +1,15 @@
+/** Every family of commands. A new family is added by its name here and nowhere else. */
+import { expiryCommands } from './expiry/index.js';
+import { genericCommands } from './generic/index.js';
+import { keyspaceCommands } from './keyspace/index.js';
+import type { CommandSpec } from './spec.js';
+import { stringCommands } from './string/index.js';
+import { transactionCommands } from './transaction/index.js';
+
+export const dataFamilies: readonly (readonly CommandSpec[])[] = [
+  stringCommands,
+  genericCommands,
+  expiryCommands,
+  keyspaceCommands,
+  transactionCommands,
+];
