@@ -89,7 +89,10 @@ export function isArityRight(spec: CommandSpec, argc: number): boolean {
 
 function describe(spec: CommandSpec): Command {
   const has = (flag: CommandSpec['flags'][number]) => spec.flags.includes(flag);
-  const subcommands = spec.subcommands?.map((sub): [string, Command] => [sub.name.slice(sub.name.indexOf('|') + 1), describe(sub)]);
+  const subcommands = spec.subcommands?.map((sub): [string, Command] => [
+    sub.name.slice(sub.name.indexOf('|') + 1),
+    describe(sub),
+  ]);
   return {
     spec,
     isWrite: has('write'),
