@@ -1,1 +1,15 @@
 //! The byte work of everysec: see docs/aof-format.md for the format and ARCHITECTURE.md for who calls what.
+
+pub mod error;
+pub mod fs;
+pub mod limits;
+pub mod resp;
+
+// Write side: encode -> block_buffer -> (sealed block) -> writer -> syncer.
+pub mod block;
+pub mod block_buffer;
+pub mod block_format;
+pub mod block_log;
+pub mod log_state;
+pub mod syncer;
+pub mod writer;

@@ -1,0 +1,4 @@
+//! RESP, the wire and file encoding of commands.
+
+pub mod check;
+pub mod encode;

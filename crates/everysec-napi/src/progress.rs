@@ -1,0 +1,186 @@
+//! How a log's threads tell the event loop that something changed: one thread-safe function per log, unref'd unless a write
+//! or sync is under way, and at most one call of it in the loop's queue.
+//!
+//! The callback is held weakly, because it usually refers to the log's owner: a log that nobody holds any more must be
+//! collectable, callback and all. The TypeScript side keeps it alive as long as the log.
+
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use everysec_core::fs::os::OsFile;
+use everysec_core::log_state::Shared;
+use napi_sys as sys;
+
+use crate::js::{self, Env, JsResult, Value};
+
+pub struct Progress {
+    /// None once it is released or the environment ends. The mutex is held across each call from a thread, so that the
+    /// environment cannot take the function away under it.
+    function: Mutex<Option<Handle>>,
+    is_called: AtomicBool,
+    /// Whether the function keeps the loop alive now. Written on the loop only.
+    is_ref: AtomicBool,
+    /// The log's shared part, which in turn holds this.
+    shared: OnceLock<Weak<Shared<OsFile>>>,
+}
+
+struct Handle {
+    function: sys::napi_threadsafe_function,
+    callback: sys::napi_ref,
+}
+
+// SAFETY: a thread-safe function may be called from any thread while it lives, which the mutex around it secures; the
+// reference is used on the loop's thread only.
+unsafe impl Send for Handle {}
+
+impl Progress {
+    pub fn new() -> Progress {
+        Progress {
+            function: Mutex::new(None),
+            is_called: AtomicBool::new(false),
+            is_ref: AtomicBool::new(false),
+            shared: OnceLock::new(),
+        }
+    }
+
+    /// Whose work keeps the loop alive. Once.
+    pub fn watch(&self, shared: &Arc<Shared<OsFile>>) {
+        let _ = self.shared.set(Arc::downgrade(shared));
+    }
+
+    fn is_busy(&self) -> bool {
+        let shared = self.shared.get().and_then(Weak::upgrade);
+        shared.is_some_and(|shared| shared.lock().is_busy())
+    }
+
+    /// Makes the thread-safe function. Once, on the loop.
+    pub fn attach(self: &Arc<Progress>, env: Env, callback: Value) -> JsResult<()> {
+        let name = js::string(env, "everysec log")?;
+        let (mut function, mut reference) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: a live environment and a function of it; a reference with count 0 is weak.
+        js::ok(env, unsafe {
+            sys::napi_create_reference(env, callback, 0, &mut reference)
+        })?;
+        let context = Arc::into_raw(self.clone()).cast_mut().cast::<c_void>();
+        // SAFETY: `context` is a counted reference that finalize() gives back; call() and finalize() take it as that.
+        let status = unsafe {
+            sys::napi_create_threadsafe_function(
+                env,
+                ptr::null_mut(),
+                ptr::null_mut(),
+                name,
+                0,
+                1,
+                reference.cast::<c_void>(),
+                Some(finalize),
+                context,
+                Some(call),
+                &mut function,
+            )
+        };
+        if let Err(thrown) = js::ok(env, status) {
+            // SAFETY: nothing was created, so finalize() never runs and this is the only one to give it back.
+            drop(unsafe { Arc::from_raw(context.cast::<Progress>().cast_const()) });
+            return Err(thrown);
+        }
+        // SAFETY: a live environment and its own function.
+        js::ok(env, unsafe { sys::napi_unref_threadsafe_function(env, function) })?;
+        *self.lock() = Some(Handle {
+            function,
+            callback: reference,
+        });
+        Ok(())
+    }
+
+    /// From any thread; never blocks on the loop.
+    pub fn notify(&self) {
+        if self.is_called.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let function = self.lock();
+        let Some(handle) = &*function else {
+            self.is_called.store(false, Ordering::Release);
+            return;
+        };
+        // SAFETY: the function is not released, and cannot be while the mutex is held.
+        unsafe {
+            let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
+            sys::napi_call_threadsafe_function(handle.function, ptr::null_mut(), mode);
+        }
+    }
+
+    /// If something is under way, keeps the loop alive until a call finds that nothing is. On the loop.
+    pub fn hold_loop(&self, env: Env) {
+        if self.is_ref.load(Ordering::Relaxed) || !self.is_busy() {
+            return;
+        }
+        self.is_ref.store(true, Ordering::Relaxed);
+        if let Some(handle) = &*self.lock() {
+            // SAFETY: a live environment and its own function, not released.
+            unsafe { sys::napi_ref_threadsafe_function(env, handle.function) };
+        }
+    }
+
+    fn let_loop_go(&self, env: Env) {
+        if !self.is_ref.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        if let Some(handle) = &*self.lock() {
+            // SAFETY: as above.
+            unsafe { sys::napi_unref_threadsafe_function(env, handle.function) };
+        }
+    }
+
+    /// No call begins after this returns. On the loop, once; with `release` false the environment itself, which is ending,
+    /// takes the function away.
+    pub fn detach(&self, release: bool) {
+        let handle = self.lock().take();
+        if let (true, Some(handle)) = (release, handle) {
+            let mode = sys::ThreadsafeFunctionReleaseMode::release;
+            // SAFETY: the one release for the one thread count that it was created with.
+            unsafe { sys::napi_release_threadsafe_function(handle.function, mode) };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Handle>> {
+        self.function.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// On the loop: calls the JavaScript callback.
+unsafe extern "C" fn call(env: Env, _function: Value, context: *mut c_void, _data: *mut c_void) {
+    // SAFETY: `context` is the counted reference of attach(), given back only by finalize(), after the last call.
+    let progress = unsafe { &*context.cast::<Progress>() };
+    progress.is_called.store(false, Ordering::Release);
+    if env.is_null() {
+        return;
+    }
+    if !progress.is_busy() {
+        progress.let_loop_go(env);
+    }
+    let Some(reference) = progress.lock().as_ref().map(|handle| handle.callback) else {
+        return;
+    };
+    let (mut callback, mut this) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: a live environment and its own reference, not deleted while the handle is there. A callback that throws leaves
+    // its exception pending, which Node makes an uncaught exception.
+    unsafe {
+        sys::napi_get_reference_value(env, reference, &mut callback);
+        if callback.is_null() || sys::napi_get_undefined(env, &mut this) != sys::Status::napi_ok {
+            return;
+        }
+        sys::napi_call_function(env, this, callback, 0, ptr::null(), ptr::null_mut());
+    }
+}
+
+/// On the loop, after the last call: `data` is the reference to the callback, `context` that of attach().
+unsafe extern "C" fn finalize(env: Env, data: *mut c_void, context: *mut c_void) {
+    // SAFETY: attach() made both, and this runs once.
+    unsafe {
+        sys::napi_delete_reference(env, data.cast());
+        let progress = Arc::from_raw(context.cast::<Progress>().cast_const());
+        *progress.lock() = None;
+    }
+}
