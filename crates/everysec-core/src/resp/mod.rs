@@ -2,3 +2,4 @@
 
 pub mod check;
 pub mod encode;
+pub mod parse;
