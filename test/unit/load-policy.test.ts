@@ -35,7 +35,20 @@ const clean: ReadOutcome = {
 };
 
 /** Ends badly at offset 700, lsn 600. */
-const torn: ReadOutcome = { ...clean, status: 'truncated', validEnd: 700, unitStart: 700, unitRecordOffset: 700, lsn: 600, unitLsn: 600, badOffset: 700, found: 'x', expected: 'y', evidenceLsn: 600 };
+const torn: ReadOutcome = {
+  ...clean,
+  status: 'truncated',
+  validEnd: 700,
+  unitStart: 700,
+  unitRecordOffset: 700,
+  unitRecordLsn: 600,
+  lsn: 600,
+  unitLsn: 600,
+  badOffset: 700,
+  found: 'x',
+  expected: 'y',
+  evidenceLsn: 600,
+};
 const bad: ReadOutcome = { ...torn, status: 'malformed' };
 const plain = { isAnnotated: false, isBadInPlain: true, evidenceLsn: -1 };
 
@@ -63,17 +76,27 @@ describe('load policy', () => {
     for (const outcome of [torn, bad, { ...torn, ...plain }]) {
       expect(decideLoad(outcome, notLast)).toMatchObject({ kind: 'refuse', code: 'AOF_CORRUPT' });
     }
-    expect(decideLoad({ ...clean, openMulti: true, unitStart: 900, unitRecordOffset: 900 }, notLast)).toMatchObject({ kind: 'refuse' });
+    expect(decideLoad({ ...clean, openMulti: true, unitStart: 900, unitRecordOffset: 900 }, notLast)).toMatchObject({
+      kind: 'refuse',
+    });
   });
 
   it('cuts before an open MULTI, not behind its last queued command', () => {
-    const open = { ...torn, openMulti: true, unitStart: 500, unitRecordOffset: 500, unitLsn: 450, commandsInOpenUnit: 2 };
+    const open = {
+      ...torn,
+      openMulti: true,
+      unitStart: 500,
+      unitRecordOffset: 530,
+      unitLsn: 450,
+      unitRecordLsn: 450,
+      commandsInOpenUnit: 2,
+    };
     expect(decideLoad(open, last)).toMatchObject({ kind: 'cut', offset: 500, lsn: 450, commands: 2 });
     expect(decideLoad({ ...open, status: 'clean', validEnd: 1000 }, last)).toMatchObject({ kind: 'cut', offset: 500 });
   });
 
   it('refuses when the cut would take whole commands that stand before the unit in its block', () => {
-    const open = { ...torn, openMulti: true, unitStart: 500, unitRecordOffset: 560 };
+    const open = { ...torn, openMulti: true, unitStart: 500, unitLsn: 450, unitRecordOffset: 560, unitRecordLsn: 480 };
     expect(decideLoad(open, last)).toMatchObject({ kind: 'refuse', offset: 560 });
   });
 

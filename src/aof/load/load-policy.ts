@@ -90,7 +90,8 @@ function cut(outcome: ReadOutcome, context: LoadContext, messages: readonly stri
       `Unexpected end of file reading the append only file ${context.name}. You can: 1) Make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you can set the 'aof-load-truncated' configuration option to yes and restart the server.`,
     );
   }
-  if (outcome.unitRecordOffset !== outcome.unitStart) {
+  // By LSN: between a block's start and its first record stands the annotation line, which is no command.
+  if (outcome.unitRecordLsn !== outcome.unitLsn) {
     // Our writers begin a unit that outgrows its block in a block of its own, so this is another program's file.
     return refuse(
       'AOF_CORRUPT',

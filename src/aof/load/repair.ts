@@ -18,11 +18,15 @@ export async function cutTail(files: Files, path: string, offset: number, unixSe
   } catch (error) {
     const why = errnoCode(error);
     if (why === 'ENOSPC' || why === 'EDQUOT') {
-      throw new AofError('AOF_DISK_FULL', `no room for a copy of the torn tail of ${path}, so it was not cut: make room and start again`, {
-        path,
-        offset,
-        cause: error,
-      });
+      throw new AofError(
+        'AOF_DISK_FULL',
+        `no room for a copy of the torn tail of ${path}, so it was not cut: make room and start again`,
+        {
+          path,
+          offset,
+          cause: error,
+        },
+      );
     }
     throw toAofError(error, 'copying the torn tail of', path);
   }
@@ -75,21 +79,26 @@ async function writeAll(file: { write(buffers: readonly Uint8Array[]): Promise<n
   while (done < bytes.length) done += await file.write([bytes.subarray(done)]);
 }
 
+/** `<n>` rises over all copies of the file and tells their order: seconds may jump, or be the same. */
 async function freeName(files: Files, path: string, unixSeconds: number): Promise<string> {
-  const taken = new Set(await files.readdir(dirname(path)));
-  for (let n = 1; ; n++) {
-    const name = `${basename(path)}.corrupt-${unixSeconds}-${n}`;
-    if (!taken.has(name)) return join(dirname(path), name);
-  }
+  const latest = (await copiesOf(files, path)).at(-1)?.n ?? 0;
+  return join(dirname(path), `${basename(path)}.corrupt-${unixSeconds}-${latest + 1}`);
 }
 
 async function dropOldCopies(files: Files, path: string): Promise<void> {
-  const prefix = `${basename(path)}.corrupt-`;
-  const order = (name: string) => name.slice(prefix.length).split('-').map(Number) as [number, number];
-  const copies = (await files.readdir(dirname(path)))
-    .filter((name) => name.startsWith(prefix) && /^\d+-\d+$/.test(name.slice(prefix.length)))
-    .sort((a, b) => order(a)[0] - order(b)[0] || order(a)[1] - order(b)[1]);
-  for (const name of copies.slice(0, Math.max(0, copies.length - CORRUPT_COPIES_MAX))) {
+  const copies = await copiesOf(files, path);
+  for (const { name } of copies.slice(0, Math.max(0, copies.length - CORRUPT_COPIES_MAX))) {
     await files.unlink(join(dirname(path), name));
   }
+}
+
+/** Oldest first. */
+async function copiesOf(files: Files, path: string): Promise<Array<{ name: string; n: number }>> {
+  const prefix = `${basename(path)}.corrupt-`;
+  const copies: Array<{ name: string; n: number }> = [];
+  for (const name of await files.readdir(dirname(path))) {
+    const found = name.startsWith(prefix) ? /^\d+-(\d+)$/.exec(name.slice(prefix.length)) : null;
+    if (found !== null) copies.push({ name, n: Number(found[1]) });
+  }
+  return copies.sort((a, b) => a.n - b.n);
 }
