@@ -160,7 +160,8 @@ export class Connection implements TurnConnection, HeldConnection {
   checkTimeouts(nowMs: number, idleMs: number): void {
     if (this.outputBytes > 0) {
       if (this.heldCount === 0 && this.socket.writableLength > 0 && nowMs - this.lastOutputMs > ServerLimits.stuckOutputMs) {
-        return this.drop('the client takes no replies');
+        this.drop('the client takes no replies');
+        return;
       }
       this.checkOutputLimits();
     } else {
@@ -168,7 +169,7 @@ export class Connection implements TurnConnection, HeldConnection {
     }
     if (this.requestSinceMs > 0 && !this.isBlocked && !this.isParked) {
       const isSlow = this.parser.isUnauthenticated && nowMs - this.requestSinceMs > ServerLimits.unauthenticatedRequestMs;
-      if (isSlow || nowMs - this.lastInputMs > ServerLimits.halfSentRequestMs) return this.drop('a request was left half sent');
+      if (isSlow || nowMs - this.lastInputMs > ServerLimits.halfSentRequestMs) this.drop('a request was left half sent');
     } else if (idleMs > 0 && !this.isBlocked && nowMs - this.lastInputMs > idleMs) {
       this.host.log('verbose', 'Closing idle client');
       this.close('now');
@@ -208,8 +209,14 @@ export class Connection implements TurnConnection, HeldConnection {
         if (count === 1) continue;
         const now = host.preciseMs();
         if (startedMs === 0) startedMs = now;
-        if (now - startedMs > ServerLimits.sliceMs || count >= ServerLimits.commandsPerTurn) return this.later();
-        if (this.outputBytes > ServerLimits.outputBytesQueued) return this.watchInput();
+        if (now - startedMs > ServerLimits.sliceMs || count >= ServerLimits.commandsPerTurn) {
+          this.later();
+          return;
+        }
+        if (this.outputBytes > ServerLimits.outputBytesQueued) {
+          this.watchInput();
+          return;
+        }
       }
     }
   }
@@ -378,7 +385,8 @@ export class Connection implements TurnConnection, HeldConnection {
     const bytes = this.outputBytes;
     const { outputLimit, coarseMs } = this.host;
     if (this.parser.isUnauthenticated && bytes > ServerLimits.unauthenticatedOutputBytesMax) {
-      return this.drop('it has not authenticated and does not read its replies');
+      this.drop('it has not authenticated and does not read its replies');
+      return;
     }
     if (outputLimit.soft > 0 && bytes > outputLimit.soft) {
       if (this.softLimitSinceMs === 0) this.softLimitSinceMs = coarseMs;
