@@ -17,7 +17,7 @@ import { removeTempDirs, tempDir } from '../support/temp-dirs.js';
 
 const backend = backendUnderTest();
 const seed = testSeed();
-const FLIPS = sized(1000, 10_000);
+const FLIPS = sized(600, 10_000);
 
 let pristine = '';
 let bytes = Buffer.alloc(0);

@@ -94,9 +94,10 @@ export interface Verdict {
   readonly commands: readonly string[];
 }
 
-/** For the last file of a directory. */
-export function judge(bytes: Buffer, isAnnotated: boolean): Verdict {
-  return isAnnotated ? judgeBlocks(bytes) : judgePlain(bytes);
+/** For the last file of a directory. Annotated is a file that holds a valid block, or begins like one but for one byte. */
+export function judge(bytes: Buffer): Verdict {
+  const alike = [...'#EVS1 '].filter((letter, i) => bytes[i] === letter.charCodeAt(0)).length;
+  return alike >= 5 || evidenceIn(bytes) >= 0 ? judgeBlocks(bytes) : judgePlain(bytes);
 }
 
 function judgeBlocks(bytes: Buffer): Verdict {
@@ -137,7 +138,12 @@ function judgePlain(bytes: Buffer): Verdict {
   let unit = 0;
   let at = 0;
   while (at < bytes.length) {
-    const read = readRecord(bytes, at);
+    const newline = bytes[at] === 0x23 ? bytes.indexOf('\n', at) : -1;
+    if (newline >= 0 && newline - at < 1023) {
+      at = newline + 1;
+      continue;
+    }
+    const read = bytes[at] === 0x23 && bytes.length - at < 1023 ? { badAt: bytes.length } : readRecord(bytes, at);
     if (!Array.isArray(read)) {
       const zerosFrom = bytes.length - trailingZeros(bytes);
       const isTorn = read.badAt >= bytes.length || read.badAt >= zerosFrom;
