@@ -8,6 +8,7 @@ mod js;
 mod lock;
 mod log;
 mod progress;
+mod reader;
 mod status;
 mod work;
 
@@ -20,6 +21,7 @@ use napi_sys as sys;
 const EXPORTS: &[(&CStr, sys::napi_callback)] = &[
     (c"openLog", Some(log::open_log)),
     (c"tryFileLock", Some(lock::try_file_lock)),
+    (c"openReader", Some(reader::open_reader)),
     #[cfg(feature = "panic-probe")]
     (c"panicProbe", Some(panic_probe)),
 ];

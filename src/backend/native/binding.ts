@@ -9,10 +9,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { AofError, codeOfErrno } from '../../errors.js';
-import type { BlockLog } from '../backend.js';
+import type { BlockLog, ReadOutcome } from '../backend.js';
 
 /** In the order of EXPORTS in crates/everysec-napi/src/lib.rs. */
-export const EXPORTS = ['openLog', 'tryFileLock'] as const;
+export const EXPORTS = ['openLog', 'tryFileLock', 'openReader'] as const;
 
 /** In the order of METHODS in crates/everysec-napi/src/log.rs. */
 export const LOG_METHODS = [
@@ -45,6 +45,29 @@ export type LogFunctions = Pick<BlockLog, Exclude<(typeof LOG_METHODS)[number], 
   openNext(path: string, position: number, session: string): Promise<void>;
 };
 
+/** In the order of METHODS in crates/everysec-napi/src/reader.rs. */
+export const READER_METHODS = ['fill', 'take', 'close'] as const satisfies readonly (keyof ReaderFunctions)[];
+
+/** Where a batch lies that waits for take(). */
+export interface FilledBatch {
+  /** Bytes, and entries of the index. */
+  readonly length: number;
+  readonly indexLength: number;
+  readonly count: number;
+  readonly fileOffset: number;
+  readonly lsn: number;
+  readonly seconds: number;
+}
+
+/** Functions that know their reader. One call at a time: fill() and close() are over when their promise is settled. */
+export interface ReaderFunctions {
+  /** Reads and walks the next batch off the loop. The file is opened by the first call; after an outcome there is nothing more. */
+  fill(): Promise<FilledBatch | ReadOutcome>;
+  /** Copies the batch of the last fill(); RangeError when it does not fit. */
+  take(bytes: Uint8Array, index: Int32Array): void;
+  close(): Promise<void>;
+}
+
 export interface Binding {
   /** `onProgress` is held weakly: the caller keeps it alive as long as the log. */
   openLog(
@@ -58,6 +81,8 @@ export interface Binding {
   ): Promise<LogFunctions>;
   /** Returns the function that releases it; the lock is also released when that function is collected. */
   tryFileLock(path: string): (() => void) | null;
+  /** Opens nothing yet. A reader that nobody holds any more closes its file. */
+  openReader(path: string, batchBytes: number, lsn: number, endOffset: number): ReaderFunctions;
 }
 
 /** Throws what the platform says when there is no addon for it, when it does not load, or when it is another version's. */

@@ -1,8 +1,8 @@
 /** The backend over the addon. */
-import { AofError } from '../../errors.js';
 import type { Backend, BlockLog, BlockLogOptions, CommandReader, CommandReaderOptions, FileLock } from '../backend.js';
 import { type Binding, fromAddon, loadBinding } from './binding.js';
 import { NativeLog } from './native-log.js';
+import { createNativeReader } from './native-reader.js';
 
 /** Throws when the addon cannot be loaded: the message says why. Not guarded: see guarded-backend.ts. */
 export function createNativeBackend(reason = 'the addon runs'): Backend {
@@ -27,7 +27,7 @@ class NativeBackend implements Backend {
   }
 
   openReader(options: CommandReaderOptions): CommandReader {
-    throw new AofError('AOF_UNSUPPORTED', `the addon cannot read ${options.path} yet`, { path: options.path });
+    return createNativeReader(this.binding, options);
   }
 
   tryFileLock(path: string): FileLock | null {
