@@ -3,11 +3,11 @@
  * and the flusher, and serves any host (host.ts). Nothing here knows about keys or commands.
  */
 import { EventEmitter } from 'node:events';
-import { FileSet } from './aof/file-set.js';
 import { errnoText, isDiskFull } from './aof/errno-text.js';
+import { FileSet } from './aof/file-set.js';
 import { Flusher } from './aof/flush/flusher.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
-import { loadDataset, type LoadedDataset } from './aof/load/dataset-loader.js';
+import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
 import type { LoadProgress } from './aof/load/load-progress.js';
 import { Propagator } from './aof/propagate/propagator.js';
 import type { EngineSettings } from './aof/settings.js';
@@ -231,6 +231,10 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#log?.setWriteDelay(micros);
   }
 
+  resetStatistics(): void {
+    this.#flusher?.resetStatistics();
+  }
+
   /** After CONFIG SET of a directive the log itself keeps: aof-checksum, appendfsync, hz. */
   settingsChanged(): void {
     this.#log?.setChecksum(this.#settings.aofChecksum);
@@ -306,7 +310,13 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   // ----------------------------------------------------------------------------------------------- information
 
-  info(extra: { usedMemory: number; dirty: number; lastSaveSeconds: number; keysExpiredOnLoad: number; keysLoaded: number }): InfoField[] {
+  info(extra: {
+    usedMemory: number;
+    dirty: number;
+    lastSaveSeconds: number;
+    keysExpiredOnLoad: number;
+    keysLoaded: number;
+  }): InfoField[] {
     const status = this.#flusher?.status ?? null;
     return persistenceFields({
       ...extra,
@@ -396,7 +406,9 @@ export class Engine extends EventEmitter<EngineEvents> {
       this.#propagator = null;
       this.#flusher = null;
       this.#log = null;
-      flusher.rejectWaiters(new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown'));
+      flusher.rejectWaiters(
+        new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown'),
+      );
       await log.close();
     }
   }
@@ -432,7 +444,11 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   #onProgress(): void {
     this.#flusher?.look();
-    if (this.#state === 'degraded' && this.#flusher?.fault === BlockLogFault.none && this.#flusher.writtenLsn >= this.#flusher.appendedLsn) {
+    if (
+      this.#state === 'degraded' &&
+      this.#flusher?.fault === BlockLogFault.none &&
+      this.#flusher.writtenLsn >= this.#flusher.appendedLsn
+    ) {
       this.#onRecovered();
     }
   }
@@ -495,7 +511,10 @@ export class Engine extends EventEmitter<EngineEvents> {
     }
     if (this.#state === 'degraded') return;
     this.#state = 'degraded';
-    this.emit('degraded', new AofError('AOF_DISK_FULL', `writing the append only file: ${reason}; retrying`, { path: this.#fileSet.currentPath }));
+    this.emit(
+      'degraded',
+      new AofError('AOF_DISK_FULL', `writing the append only file: ${reason}; retrying`, { path: this.#fileSet.currentPath }),
+    );
   }
 
   #retry(flusher: Flusher): void {
@@ -519,12 +538,16 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   #fail(fault: number, errno: number): void {
     const what =
-      fault === BlockLogFault.sync ? `Fail to fsync the AOF file: ${errnoText(errno)}` : `Error writing to the AOF file: ${errnoText(errno)}`;
+      fault === BlockLogFault.sync
+        ? `Fail to fsync the AOF file: ${errnoText(errno)}`
+        : `Error writing to the AOF file: ${errnoText(errno)}`;
     const reason = fault === BlockLogFault.dead ? 'a thread of the append only file died' : what;
     this.#env.logger.log('warning', reason);
     this.#state = 'failed';
     this.#refusal = `MISCONF Errors writing to the AOF file: ${fault === BlockLogFault.dead ? reason : errnoText(errno)}`;
-    this.#failure = new AofError('AOF_FAILED', `${reason}; what was not synced by then has an unknown outcome`, { path: this.#fileSet.currentPath });
+    this.#failure = new AofError('AOF_FAILED', `${reason}; what was not synced by then has an unknown outcome`, {
+      path: this.#fileSet.currentPath,
+    });
     traceFsyncError(this.#settings.dir, this.syncedLsn, this.#failure);
     this.#flusher?.rejectWaiters(this.#failure);
     this.emit('failed', this.#failure);

@@ -11,7 +11,16 @@ import { type FirstBase, openFirstBase } from './first-base.js';
 import type { DatasetFile } from './load/dataset-loader.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
 import { baseName, incrName, nextBaseSeq, nextIncrSeq } from './manifest/file-names.js';
-import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr, withoutCut, withoutHistory } from './manifest/manifest.js';
+import {
+  filesToLoad,
+  isEmpty,
+  lastIncr,
+  type Manifest,
+  withNewBase,
+  withNewIncr,
+  withoutCut,
+  withoutHistory,
+} from './manifest/manifest.js';
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
 import type { EngineSettings } from './settings.js';
@@ -65,7 +74,10 @@ export class FileSet {
   async acquire(): Promise<void> {
     const { files } = this.#env;
     if (this.#settings.aofLayout === 'single') {
-      throw new AofError('AOF_UNSUPPORTED', 'aof-layout single is not written by this version: an old single file is upgraded when it is opened with aof-layout multipart');
+      throw new AofError(
+        'AOF_UNSUPPORTED',
+        'aof-layout single is not written by this version: an old single file is upgraded when it is opened with aof-layout multipart',
+      );
     }
     await makeDirectories(this.#env, this.#directory);
     this.#lock = await acquireDirectoryLock({
@@ -76,7 +88,10 @@ export class FileSet {
     });
     const { dir, appenddirname, appendfilename } = this.#settings;
     if ((await upgradeFromSingleFile({ files, dir, appenddirname, appendfilename })) === 'upgraded') {
-      this.#env.logger.log('notice', `Successfully migrated an old-style AOF file (${appendfilename}) into the AOF directory (${appenddirname}).`);
+      this.#env.logger.log(
+        'notice',
+        `Successfully migrated an old-style AOF file (${appendfilename}) into the AOF directory (${appenddirname}).`,
+      );
     }
     this.#manifests = await this.#loadManifest();
     await this.#refuseNewerSnapshot(this.#manifests.current);
@@ -160,7 +175,8 @@ export class FileSet {
     if (dump === null) return;
     if (isEmpty(manifest)) return this.refuseUnreadableSnapshot();
     let newest = 0;
-    for (const file of filesToLoad(manifest)) newest = Math.max(newest, (await this.#env.files.lstat(join(this.#directory, file.name))).mtimeMs);
+    for (const file of filesToLoad(manifest))
+      newest = Math.max(newest, (await this.#env.files.lstat(join(this.#directory, file.name))).mtimeMs);
     if (dump.mtimeMs <= newest) return;
     throw new AofError(
       'AOF_CONFIG',
@@ -261,7 +277,8 @@ export class FileSet {
       try {
         await this.#env.files.unlink(join(this.#directory, file.name));
       } catch (error) {
-        if (errnoCode(error) !== 'ENOENT') this.#env.logger.log('warning', `Can't remove the history file ${file.name}: ${String(error)}`);
+        if (errnoCode(error) !== 'ENOENT')
+          this.#env.logger.log('warning', `Can't remove the history file ${file.name}: ${String(error)}`);
       }
     }
     await manifests.edit((current) => withoutHistory(current, new Set(history.map((file) => file.name))));
@@ -272,7 +289,11 @@ export class FileSet {
   }
 
   #loadManifest(): Promise<ManifestStore> {
-    return ManifestStore.load({ files: this.#env.files, directory: this.#directory, appendfilename: this.#settings.appendfilename });
+    return ManifestStore.load({
+      files: this.#env.files,
+      directory: this.#directory,
+      appendfilename: this.#settings.appendfilename,
+    });
   }
 
   #openManifests(): ManifestStore {

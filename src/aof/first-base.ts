@@ -96,7 +96,8 @@ function drained(log: BlockLog, onWake: (notify: () => void) => void): Promise<v
   return new Promise((resolve, reject) => {
     const look = () => {
       log.status(status);
-      if (status[Status.fault] !== 0) reject(new AofError('AOF_IO', `writing the base: ${errnoText(status[Status.faultErrno] as number)}`));
+      if (status[Status.fault] !== 0)
+        reject(new AofError('AOF_IO', `writing the base: ${errnoText(status[Status.faultErrno] as number)}`));
       else if (status[Status.syncedLsn] === status[Status.appendedLsn]) resolve();
     };
     onWake(look);

@@ -28,16 +28,26 @@ interface Part {
 }
 
 /** `from`: a data directory, an AOF directory, or one file. Batches come in order; `raw` views are valid until the next one. */
-export async function* readLog(env: Env, backend: Backend, from: string, options: ReadLogOptions): AsyncGenerator<ReadBatch, void> {
+export async function* readLog(
+  env: Env,
+  backend: Backend,
+  from: string,
+  options: ReadLogOptions,
+): AsyncGenerator<ReadBatch, void> {
   const parts = await findParts(env, from, options);
   const until = options.until ?? Number.POSITIVE_INFINITY;
   let lsn = 0;
   for (const [i, part] of parts.entries()) {
-    const reader = backend.openReader({ path: part.path, lsn: part.lsn ?? lsn, ...(part.cut === undefined ? {} : { endOffset: part.cut }) });
+    const reader = backend.openReader({
+      path: part.path,
+      lsn: part.lsn ?? lsn,
+      ...(part.cut === undefined ? {} : { endOffset: part.cut }),
+    });
     try {
       let db = 0;
       for (;;) {
-        if (options.signal?.aborted === true) throw new AofError('AOF_ABORTED', `reading ${part.path} was aborted`, { path: part.path });
+        if (options.signal?.aborted === true)
+          throw new AofError('AOF_ABORTED', `reading ${part.path} was aborted`, { path: part.path });
         const raw = await reader.next();
         if (raw === null) break;
         const limit = part.kind === 'base' ? Number.POSITIVE_INFINITY : until;
@@ -57,7 +67,8 @@ export async function* readLog(env: Env, backend: Backend, from: string, options
 function settle(outcome: ReadOutcome | null, part: Part, isLast: boolean): number | null {
   if (outcome === null) throw new TypeError('a reader that has ended has no outcome');
   const decision = decideLoad(outcome, { path: part.path, name: basename(part.path), isLast, loadTruncated: true });
-  if (decision.kind === 'refuse') throw new AofError(decision.code, decision.message, { path: part.path, offset: decision.offset });
+  if (decision.kind === 'refuse')
+    throw new AofError(decision.code, decision.message, { path: part.path, offset: decision.offset });
   return part.kind === 'base' ? null : outcome.lsn;
 }
 

@@ -1,7 +1,9 @@
 /** Every family of commands. A new family is added by its name here and nowhere else. */
+import { connectionCommands } from './connection/index.js';
 import { expiryCommands } from './expiry/index.js';
 import { genericCommands } from './generic/index.js';
 import { keyspaceCommands } from './keyspace/index.js';
+import { serverCommands } from './server/index.js';
 import type { CommandSpec } from './spec.js';
 import { stringCommands } from './string/index.js';
 import { transactionCommands } from './transaction/index.js';
@@ -13,3 +15,6 @@ export const dataFamilies: readonly (readonly CommandSpec[])[] = [
   keyspaceCommands,
   transactionCommands,
 ];
+
+/** What a store runs: data, connection and administration. */
+export const allFamilies: readonly (readonly CommandSpec[])[] = [...dataFamilies, connectionCommands, serverCommands];

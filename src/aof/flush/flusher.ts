@@ -138,6 +138,10 @@ export class Flusher {
     this.#isHeld = isHeld;
   }
 
+  resetStatistics(): void {
+    this.delayedFsyncs = 0;
+  }
+
   /** Hands over what the policy says. At the end of each turn, and from the cron. */
   run(): void {
     if (this.#fault !== BlockLogFault.none || this.#isHeld) return;

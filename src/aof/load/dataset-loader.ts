@@ -84,7 +84,12 @@ export async function loadDataset(options: DatasetLoaderOptions): Promise<Loaded
   return { lsn, lastFileBytes, commands, foreignBytes, cuts };
 }
 
-async function readOne(options: DatasetLoaderOptions, file: DatasetFile, lsn: number, progress: LoadProgress): Promise<ReadOutcome> {
+async function readOne(
+  options: DatasetLoaderOptions,
+  file: DatasetFile,
+  lsn: number,
+  progress: LoadProgress,
+): Promise<ReadOutcome> {
   const { env, backend, host, databases, signal } = options;
   try {
     return await loadFile({
@@ -117,11 +122,19 @@ async function readOne(options: DatasetLoaderOptions, file: DatasetFile, lsn: nu
 }
 
 /** Performs what the policy decides. Returns the cut that was made, or null. */
-async function settle(options: DatasetLoaderOptions, file: DatasetFile, outcome: ReadOutcome, isLast: boolean): Promise<CutReport | null> {
+async function settle(
+  options: DatasetLoaderOptions,
+  file: DatasetFile,
+  outcome: ReadOutcome,
+  isLast: boolean,
+): Promise<CutReport | null> {
   const { env } = options;
   const decision = decideLoad(outcome, { path: file.path, name: file.name, isLast, loadTruncated: options.loadTruncated });
   if (outcome.foreignBytes > 0) {
-    env.logger.log('notice', `${outcome.foreignBytes} bytes in ${file.name} were appended by another server: accepted, not verified`);
+    env.logger.log(
+      'notice',
+      `${outcome.foreignBytes} bytes in ${file.name} were appended by another server: accepted, not verified`,
+    );
   }
   if (decision.kind === 'ok') return null;
   if (decision.kind === 'refuse') {

@@ -4,7 +4,7 @@
  * tails: the outcome goes back to the caller.
  */
 import type { Backend, CommandBatch, ReadOutcome } from '../../backend/backend.js';
-import type { Timers, Clock } from '../../env/env.js';
+import type { Clock, Timers } from '../../env/env.js';
 import { AofError } from '../../errors.js';
 import type { Host } from '../../host.js';
 import { Argv } from '../../resp/argv.js';
