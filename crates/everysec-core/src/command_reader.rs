@@ -223,7 +223,7 @@ impl<S: Source> CommandReader<S> {
             commands: walker.commands_before,
             valid_end,
             unit_start: unit.map_or(valid_end, |unit| unit.offset),
-            open_multi: walker.units.is_multi_open(),
+            open_multi: unit.is_some(),
             unit_record_offset: unit.map_or(valid_end, |unit| unit.record_offset),
             unit_record_lsn: unit.map_or(walker.lsn, |unit| unit.record_lsn),
             commands_in_open_unit: unit.map_or(0, |unit| walker.commands_before - unit.commands),

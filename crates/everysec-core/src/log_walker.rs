@@ -120,17 +120,14 @@ impl Place {
         }
     }
 
-    /// Follows MULTI and EXEC; whether the record ends a unit.
-    fn note(&self, units: &mut UnitTracker, lone: &Lone<'_>) -> bool {
-        if lone.name.eq_ignore_ascii_case(b"MULTI") {
+    /// Follows MULTI and EXEC.
+    fn note(&self, units: &mut UnitTracker, lone: &Lone<'_>) {
+        let name = lone.name;
+        if name.eq_ignore_ascii_case(b"MULTI") {
             units.multi(self.unit_start(lone.record_start, self.commands_before + lone.count as u64 - 1));
-            return false;
-        }
-        let is_end = lone.name.eq_ignore_ascii_case(b"EXEC") || lone.name.eq_ignore_ascii_case(b"DISCARD");
-        if is_end {
+        } else if name.eq_ignore_ascii_case(b"EXEC") || name.eq_ignore_ascii_case(b"DISCARD") {
             units.end();
         }
-        is_end
     }
 }
 
@@ -202,9 +199,9 @@ impl LogWalker {
             block: None,
         };
         let units = &mut self.units;
-        let scanned = self.scanner.scan(view.bytes, from, place.lsn_delta, |lone| {
-            place.note(units, &lone);
-        });
+        let scanned = self
+            .scanner
+            .scan(view.bytes, from, place.lsn_delta, |lone| place.note(units, &lone));
         self.pass_plain(scanned.to);
         match scanned.stop {
             Stop::End | Stop::Other => None,
@@ -255,7 +252,6 @@ impl LogWalker {
             return;
         }
         self.seen.end_mark = Mark::None;
-        self.units.close_tail();
         self.stretch = Some(Stretch {
             offset: view.offset + self.at as u64,
             lsn: self.lsn,
@@ -340,9 +336,6 @@ impl LogWalker {
         let before = self.scanner.checkpoint();
         let count_before = self.scanner.count();
         let mut units = self.units;
-        if line.has_session {
-            units.close_tail();
-        }
         let block_commands = self.commands_before + count_before as u64;
         let place = Place {
             view_offset: view.offset,
@@ -357,17 +350,14 @@ impl LogWalker {
             line.seconds
         };
         let mut last = None;
-        let mut last_unit_end = None;
         let mut complaint = None;
         let mut p = from;
         let mut is_one_record = false;
         while p < end && complaint.is_none() {
             if window[p] == b'*' {
-                let scanned = self.scanner.scan(window, p, place.lsn_delta, |lone| {
-                    if place.note(&mut units, &lone) {
-                        last_unit_end = Some(lone.record_start);
-                    }
-                });
+                let scanned = self
+                    .scanner
+                    .scan(window, p, place.lsn_delta, |lone| place.note(&mut units, &lone));
                 p = scanned.to;
                 last = scanned.last_start.or(last);
                 match scanned.stop {
@@ -394,18 +384,6 @@ impl LogWalker {
         }
         if let Some(stretch) = self.stretch.take() {
             self.seen.plain_bytes += stretch.bytes;
-        }
-        let is_single = self.scanner.count() - count_before == 1;
-        if line.goes_on && !units.is_multi_open() {
-            match last {
-                Some(_) if last == last_unit_end => units.close_tail(),
-                Some(record) if !(units.is_tail_open() && is_single) => {
-                    units.open_tail(place.unit_start(record, block_commands));
-                }
-                _ => {}
-            }
-        } else if !line.goes_on && line.mark == Mark::None {
-            units.close_tail();
         }
         self.units = units;
         self.seen.seconds = seconds;

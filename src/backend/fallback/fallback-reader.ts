@@ -146,7 +146,7 @@ async function judge(
     commands: walker.commandsBefore,
     validEnd,
     unitStart: isOpen ? units.startOffset : validEnd,
-    openMulti: units.isMultiOpen,
+    openMulti: isOpen,
     unitRecordOffset: isOpen ? units.recordOffset : validEnd,
     unitRecordLsn: isOpen ? units.recordLsn : lsn,
     commandsInOpenUnit: isOpen ? walker.commandsBefore - units.startCommands : 0,

@@ -88,7 +88,6 @@ export class LogWalker {
   #blockOffset = -1;
   #blockLsn = 0;
   #blockCommands = 0;
-  #lastUnitEnd = -1;
   #timestamp = 0;
 
   constructor(size: number, lsn: number) {
@@ -163,7 +162,6 @@ export class LogWalker {
     if (this.isInPlain) return;
     this.isInPlain = true;
     this.endMark = '';
-    this.units.isTailOpen = false;
     this.#stretchOffset = this.#viewOffset + this.at;
     this.#stretchLsn = this.lsn;
     this.#stretchSeconds = this.seconds;
@@ -223,9 +221,7 @@ export class LogWalker {
     this.#blockOffset = this.#viewOffset + this.at;
     this.#blockLsn = line.lsn;
     this.#blockCommands = this.commandsBefore + count;
-    this.#lastUnitEnd = -1;
     this.#blockUnits.copyFrom(this.units);
-    if (line.hasSession) this.units.isTailOpen = false;
     let seconds = line.seconds === 0 ? this.seconds : line.seconds;
     let last = -1;
     let complaint: Complaint | null = null;
@@ -260,7 +256,6 @@ export class LogWalker {
       return this.#stop('malformed', complaint, -1, block);
     }
     this.#leavePlain();
-    this.#chain(last, scanner.count - count);
     this.seconds = seconds;
     this.lsn = line.lsn + line.len;
     this.blocks++;
@@ -279,20 +274,6 @@ export class LogWalker {
     this.plainBytes += this.stretchBytes;
     this.stretchBytes = 0;
     this.isInPlain = false;
-  }
-
-  /** What f=m, or its absence, says about the unit that the block ends with. */
-  #chain(last: number, commands: number): void {
-    const units = this.units;
-    const { flag } = this.#annotation;
-    if (flag === '') units.isTailOpen = false;
-    if (flag !== 'm' || units.isMultiOpen || last < 0) return;
-    if (last === this.#lastUnitEnd) units.isTailOpen = false;
-    else if (!(units.isTailOpen && commands === 1)) {
-      const lsn = this.viewLsn + last + this.#lsnDelta;
-      units.open(this.#blockOffset, this.#blockLsn, this.#blockCommands, this.#viewOffset + last, lsn);
-      units.isTailOpen = true;
-    }
   }
 
   #crc(at: number, end: number): number {
@@ -319,7 +300,6 @@ export class LogWalker {
       else this.units.multi(this.#blockOffset, this.#blockLsn, this.#blockCommands, offset, lsn);
     } else if (isWord(bytes, start, end, 'EXEC') || isWord(bytes, start, end, 'DISCARD')) {
       this.units.end();
-      this.#lastUnitEnd = record;
     }
   }
 

@@ -1,14 +1,11 @@
 /**
- * Which execution unit is open: MULTI without EXEC, or a block that says (f=m) that its last unit goes on.
- *
- * Outside MULTI a unit is a record, so an f=m block without an open MULTI leaves its last record open (a SELECT in front of
- * a command that went to the next block) unless that is an EXEC, which always ends a unit.
+ * Which execution unit is open. A unit is a record, or the records from MULTI to EXEC: a block's f=m is for people who look at
+ * a file, because a block may be sealed (and its records acknowledged) between a unit's last record and the unit's end.
  */
 export class UnitTracker {
-  isMultiOpen = false;
-  /** The last record of an f=m block waits for what belongs to it. */
-  isTailOpen = false;
-  /** Where to cut: the block that the open unit began in, or its record where that is plain. */
+  /** MULTI without EXEC. What follows says where that MULTI stands; stale when no unit is open. */
+  isOpen = false;
+  /** Where to cut: the block that the MULTI stands in, or the record itself where that is plain. */
   startOffset = 0;
   startLsn = 0;
   /** Commands before startOffset. */
@@ -16,24 +13,10 @@ export class UnitTracker {
   recordOffset = 0;
   recordLsn = 0;
 
-  get isOpen(): boolean {
-    return this.isMultiOpen || this.isTailOpen;
-  }
-
   /** A second MULTI inside the first changes nothing: servers refuse it. */
   multi(startOffset: number, startLsn: number, startCommands: number, recordOffset: number, recordLsn: number): void {
-    if (this.isMultiOpen) return;
-    this.open(startOffset, startLsn, startCommands, recordOffset, recordLsn);
-    this.isMultiOpen = true;
-    this.isTailOpen = false;
-  }
-
-  /** EXEC or DISCARD. */
-  end(): void {
-    this.isMultiOpen = false;
-  }
-
-  open(startOffset: number, startLsn: number, startCommands: number, recordOffset: number, recordLsn: number): void {
+    if (this.isOpen) return;
+    this.isOpen = true;
     this.startOffset = startOffset;
     this.startLsn = startLsn;
     this.startCommands = startCommands;
@@ -41,9 +24,17 @@ export class UnitTracker {
     this.recordLsn = recordLsn;
   }
 
+  /** EXEC or DISCARD. */
+  end(): void {
+    this.isOpen = false;
+  }
+
   copyFrom(other: UnitTracker): void {
-    this.isMultiOpen = other.isMultiOpen;
-    this.isTailOpen = other.isTailOpen;
-    this.open(other.startOffset, other.startLsn, other.startCommands, other.recordOffset, other.recordLsn);
+    this.isOpen = other.isOpen;
+    this.startOffset = other.startOffset;
+    this.startLsn = other.startLsn;
+    this.startCommands = other.startCommands;
+    this.recordOffset = other.recordOffset;
+    this.recordLsn = other.recordLsn;
   }
 }
