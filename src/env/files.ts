@@ -24,7 +24,10 @@ export type OpenMode = 'read' | 'append' | 'create' | 'replace' | 'update';
 export interface FileHandle {
   /** Gathered write at the end of the file; may be short, returns the number of bytes taken. */
   write(buffers: readonly Uint8Array[]): Promise<number>;
-  /** As write, on the calling thread: only for the last effort when the process exits. */
+  /**
+   * As write, on the calling thread: only for the last effort when the process exits. Waits (a second at most, then EAGAIN)
+   * for a write() that has not returned; with no buffers it does only that.
+   */
   writeSync(buffers: readonly Uint8Array[]): number;
   /** 0 at the end of the file. */
   read(into: Uint8Array, offset: number, length: number, position: number): Promise<number>;

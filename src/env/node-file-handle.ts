@@ -56,6 +56,7 @@ class NodeFileHandle implements FileHandle {
 
   writeSync(buffers: readonly Uint8Array[]): number {
     if (this.underWay > 0) this.waitForWriteUnderWay();
+    if (buffers.length === 0) return 0;
     const written = fs.writevSync(this.fd, buffers as Uint8Array[]);
     this.end += written;
     return written;

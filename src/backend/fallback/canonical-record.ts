@@ -17,9 +17,8 @@ const REFUSED = ['SELECT', 'MULTI', 'EXEC', 'DISCARD', 'WATCH'].map((name) => Bu
 const REFUSED_LENGTH_MIN = Math.min(...REFUSED.map((name) => name.length));
 const REFUSED_LENGTH_MAX = Math.max(...REFUSED.map((name) => name.length));
 
-/** -1 when every record is good, else where the first bad byte is, relative to `start`. No bytes at all are bad at 0. */
+/** -1 when every record is good, else where the first bad byte is, relative to `start`. */
 export function findBadByte(bytes: Uint8Array, start: number, end: number): number {
-  if (start >= end) return 0;
   for (let at = start; at < end; ) {
     const next = checkRecord(bytes, at, end, true);
     if (next < 0) return badPlace(next) - start;
@@ -42,20 +41,15 @@ function checkRecord(bytes: Uint8Array, start: number, end: number, isGuarded: b
   let at = checkNumber(bytes, start, end, start, STAR, BlockLimits.maxArguments);
   if (at < 0) return at;
   const argc = number;
-  if (argc === 0) return bad(start + 1);
   for (let i = 0; i < argc; i++) {
-    const line = at;
     at = checkNumber(bytes, at, end, start, DOLLAR, BlockLimits.maxArgumentBytes);
     if (at < 0) return at;
     const argument = at;
     at += number;
-    if (at + 2 - start > BlockLimits.maxRecordBytes) return bad(line + 1);
-    if (at >= end) return bad(start);
-    if (bytes[at] !== CR) return bad(at);
-    if (at + 1 === end) return bad(start);
-    if (bytes[at + 1] !== LF) return bad(at + 1);
-    if (i === 0 && isGuarded && isRefused(bytes, argument, at)) return bad(start);
-    at += 2;
+    if (at > end || (i === 0 && isGuarded && isRefused(bytes, argument, at))) return bad(start);
+    at = checkLineEnd(bytes, at, end, start);
+    if (at < 0) return at;
+    if (at - start > BlockLimits.maxRecordBytes) return bad(start);
   }
   return at;
 }
@@ -63,7 +57,7 @@ function checkRecord(bytes: Uint8Array, start: number, end: number, isGuarded: b
 /** What checkNumber() read last: a result beside its place, without an object for each. */
 let number = 0;
 
-/** `<sign><digits>CRLF`. A number above `max` is bad at its first digit. */
+/** `<sign><digits>CRLF`. Bad are: the digit that takes it above `max`, a count of 0, what is not CR behind a leading zero. */
 function checkNumber(bytes: Uint8Array, start: number, end: number, recordStart: number, sign: number, max: number): number {
   if (start >= end) return bad(recordStart);
   if (bytes[start] !== sign) return bad(start);
@@ -72,17 +66,19 @@ function checkNumber(bytes: Uint8Array, start: number, end: number, recordStart:
   let at = first;
   for (; at < end; at++) {
     const digit = (bytes[at] as number) - ZERO;
-    // Behind a leading zero must come CR.
     if (digit < 0 || digit > 9 || (value === 0 && at > first)) break;
     value = value * 10 + digit;
-    if (value > max) return bad(first);
+    if (value > max || (value === 0 && sign === STAR)) return bad(at);
   }
-  if (at >= end) return bad(recordStart);
-  if (bytes[at] !== CR || at === first) return bad(at);
-  if (at + 1 >= end) return bad(recordStart);
-  if (bytes[at + 1] !== LF) return bad(at + 1);
+  if (at === first && at < end) return bad(at);
   number = value;
-  return at + 2;
+  return checkLineEnd(bytes, at, end, recordStart);
+}
+
+function checkLineEnd(bytes: Uint8Array, at: number, end: number, recordStart: number): number {
+  if (at < end && bytes[at] !== CR) return bad(at);
+  if (at + 1 >= end) return bad(recordStart);
+  return bytes[at + 1] === LF ? at + 2 : bad(at + 1);
 }
 
 function isRefused(bytes: Uint8Array, at: number, end: number): boolean {

@@ -95,6 +95,7 @@ export class FallbackLog implements BlockLog {
   }
 
   appendRawChecked(bytes: Uint8Array, start: number, end: number): number {
+    requireRange(bytes, start, end);
     const bad = findBadByte(bytes, start, end);
     return bad < 0 ? this.appendRaw(bytes, start, end) : -1 - bad;
   }
@@ -180,6 +181,7 @@ export class FallbackLog implements BlockLog {
 
   private seal(): void {
     if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
+    this.pipeline.startWrite();
   }
 
   private sealAs(flags: '' | 'm' | 'c' | 'i'): void {
@@ -188,10 +190,9 @@ export class FallbackLog implements BlockLog {
     const lsnEnd = this.lsnBase + at;
     const start = this.sealer.seal(this.bytes, origin, at, lsn, lsn - pipeline.syncedLsn, this.blockDb, flags);
     const target = pipeline.fillingTarget;
-    // Pushed before the chunk is left, which would otherwise look empty; written after, so that this log is whole again.
+    // Pushed before the chunk is left, which would look empty otherwise.
     pipeline.chain.push({ chunk, start, end: at, lsnEnd, target, isSyncWanted: false, sealedTotal: 0, next: null });
     this.beginNextBlock(at - origin, lsnEnd);
-    pipeline.startWrite();
   }
 
   private beginNextBlock(lastLength: number, lsn: number): void {
@@ -222,7 +223,9 @@ export class FallbackLog implements BlockLog {
 
   mark(kind: 'c' | 'i'): void {
     this.seal();
-    if (this.sealer.isOn) this.sealAs(kind);
+    if (!this.sealer.isOn) return;
+    this.sealAs(kind);
+    this.pipeline.startWrite();
   }
 
   setRetain(untilSynced: boolean): void {
@@ -276,11 +279,18 @@ export class FallbackLog implements BlockLog {
   }
 
   writeOutSync(): number {
-    this.seal();
+    // No write is begun elsewhere meanwhile.
+    if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
     return this.pipeline.writeOutSync();
   }
 
   close(): Promise<void> {
     return this.pipeline.close();
   }
+}
+
+/** Also false for what is no array of bytes, and for places that are no numbers. */
+function requireRange(bytes: Uint8Array, start: number, end: number): void {
+  if (!(start >= 0 && start < end && end <= bytes.length))
+    throw new RangeError(`no bytes at [${start}, ${end}) of ${bytes.length}`);
 }

@@ -63,13 +63,14 @@ export class Writer {
 
   /** On this thread, best effort: the process ends. Returns the bytes taken here; the caller counts on nothing more. */
   writeOutSync(target: LogTarget): number {
-    if (this.isBusy && !this.isCountedAhead) {
-      // The handle waits for the write under way before it writes; see FileHandle.writeSync.
-      this.chain.consume(this.underWay);
-      this.isCountedAhead = true;
-    }
     let total = 0;
     try {
+      if (this.isBusy && !this.isCountedAhead) {
+        // Waits for the write under way; see FileHandle.writeSync.
+        target.handle.writeSync([]);
+        this.chain.consume(this.underWay);
+        this.isCountedAhead = true;
+      }
       while (this.chain.hasUnwritten(target)) {
         const written = target.handle.writeSync(this.chain.gather(target));
         if (written === 0) break;
