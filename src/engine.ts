@@ -375,7 +375,7 @@ export class Engine extends EventEmitter<EngineEvents> {
       isSyncSuspended: () => false,
       events: {
         progress: () => this.emit('progress'),
-        wrote: (ms) => this.emit('latency', 'aof-write', ms),
+        wrote: (ms) => this.#onWrote(ms),
         syncedIn: (ms) => this.#onSynced(ms),
         fault: (fault, errno) => this.#onFault(fault, errno),
         recovered: () => this.#onRecovered(),
@@ -480,6 +480,13 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#idleMarkedLsn = lsn;
     this.#log?.mark('i');
     this.#log?.flush(false);
+  }
+
+  /** Redis's event names: every write, and besides whether a sync was under way beside it. */
+  #onWrote(ms: number): void {
+    this.emit('latency', 'aof-write', ms);
+    const isSyncing = this.#flusher?.status[Status.isSyncing] === 1;
+    this.emit('latency', isSyncing ? 'aof-write-pending-fsync' : 'aof-write-alone', ms);
   }
 
   #onSynced(ms: number): void {
