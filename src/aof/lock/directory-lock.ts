@@ -197,8 +197,10 @@ class Opener implements DirectoryLock {
 
   /** A file system without flock is as good as a backend without it: the process ids decide. */
   private tryFileLock(path: string): FileLock | null | 'unavailable' {
+    const { tryFileLock } = this.options;
     try {
-      return this.options.tryFileLock?.(path) ?? 'unavailable';
+      // Not `??`: null says that somebody else has it.
+      return tryFileLock === undefined ? 'unavailable' : tryFileLock(path);
     } catch {
       return 'unavailable';
     }
