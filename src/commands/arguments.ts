@@ -68,9 +68,9 @@ export function encodingOf(bytes: Uint8Array, start: number, end: number): Strin
   return length <= 44 ? StringEncoding.embstr : StringEncoding.raw;
 }
 
-/** Argument i as a database number; `error` when it is none or out of the range of an int. */
-export function databaseArgument(argv: Argv, i: number, error: string): number {
-  const id = integerArgument(argv, i, error);
-  if (id < -2147483648 || id > 2147483647) throw new CommandError(error);
-  return id;
+/** Argument i as a 32-bit integer, which database numbers are. `error` replaces both of Redis's texts. */
+export function int32Argument(argv: Argv, i: number, error?: string): number {
+  const value = integerArgument(argv, i, error);
+  if (value >= -2147483648 && value <= 2147483647) return value;
+  throw new CommandError(error ?? 'ERR value is out of range, value must between -2147483648 and 2147483647');
 }

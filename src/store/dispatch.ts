@@ -192,7 +192,7 @@ export class Dispatcher {
   private reject(command: Command | null, session: Session, reply: Reply, refusal: string) {
     this.counters.commandsRejected++;
     if (session.queue !== null) session.isQueueBroken = true;
-    if (command !== null && command === this.exec && session.queue !== null) {
+    if (command !== null && command === this.exec) {
       this.context.session = session;
       this.transactions.discard();
       return reply.error(`EXECABORT Transaction discarded because of: ${refusal.replace(/^ERR /, '')}`);

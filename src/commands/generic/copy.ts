@@ -1,5 +1,5 @@
 import type { Database } from '../../keyspace/keyspace.js';
-import { databaseArgument, NOT_AN_INTEGER, SYNTAX_ERROR, TWO_KEYS } from '../arguments.js';
+import { int32Argument, SYNTAX_ERROR, TWO_KEYS } from '../arguments.js';
 import { type CommandContext, CommandError, type CommandSpec } from '../spec.js';
 import { isSameArgument } from './rename-key.js';
 
@@ -38,7 +38,7 @@ function parseOptions(ctx: CommandContext): { target: Database; replace: boolean
   for (let i = 3; i < argv.argc; i++) {
     if (argv.is(i, 'REPLACE')) replace = true;
     else if (argv.is(i, 'DB') && i + 1 < argv.argc) {
-      const chosen = keyspace.databases[databaseArgument(argv, ++i, NOT_AN_INTEGER)];
+      const chosen = keyspace.databases[int32Argument(argv, ++i)];
       if (chosen === undefined) throw new CommandError('ERR DB index is out of range');
       target = chosen;
     } else throw new CommandError(SYNTAX_ERROR);

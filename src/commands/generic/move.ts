@@ -1,4 +1,4 @@
-import { databaseArgument, FIRST_KEY, NOT_AN_INTEGER } from '../arguments.js';
+import { FIRST_KEY, int32Argument } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
 
 export const move: CommandSpec = {
@@ -12,7 +12,7 @@ export const move: CommandSpec = {
   group: 'generic',
   execute(ctx) {
     const { argv, db, reply } = ctx;
-    const target = ctx.keyspace.databases[databaseArgument(argv, 2, NOT_AN_INTEGER)];
+    const target = ctx.keyspace.databases[int32Argument(argv, 2)];
     if (target === undefined) throw new CommandError('ERR DB index is out of range');
     if (target === db) throw new CommandError('ERR source and destination objects are the same');
     const entry = db.find(argv, 1);

@@ -1,4 +1,4 @@
-import { databaseArgument } from '../arguments.js';
+import { int32Argument } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
 
 export const select: CommandSpec = {
@@ -12,7 +12,7 @@ export const select: CommandSpec = {
   group: 'connection',
   showsNoData: true,
   execute(ctx) {
-    const id = databaseArgument(ctx.argv, 1, 'ERR value is not an integer or out of range');
+    const id = int32Argument(ctx.argv, 1);
     if (ctx.keyspace.databases[id] === undefined) throw new CommandError('ERR DB index is out of range');
     ctx.session.db = id;
     ctx.reply.simple('OK');

@@ -1,4 +1,4 @@
-import { databaseArgument } from '../arguments.js';
+import { int32Argument } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
 
 export const swapdb: CommandSpec = {
@@ -12,8 +12,8 @@ export const swapdb: CommandSpec = {
   group: 'server',
   execute(ctx) {
     const { argv, keyspace } = ctx;
-    const a = databaseArgument(argv, 1, 'ERR invalid first DB index');
-    const b = databaseArgument(argv, 2, 'ERR invalid second DB index');
+    const a = int32Argument(argv, 1, 'ERR invalid first DB index');
+    const b = int32Argument(argv, 2, 'ERR invalid second DB index');
     const first = keyspace.databases[a];
     const second = keyspace.databases[b];
     if (first === undefined || second === undefined) throw new CommandError('ERR DB index is out of range');
