@@ -53,7 +53,7 @@ export const AOF_DIRECTIVES = {
   'aof-use-rdb-preamble': directive(yesNo(), true, 'mutable', 'Write a base in RDB format. No: as commands.'),
   'aof-timestamp-enabled': directive(yesNo(), false, 'mutable', 'Write #TS: lines into the log.'),
   aof_rewrite_cpulist: directive(text(), '', 'immutable', 'Accepted; has no effect.', { alias: 'aof-rewrite-cpulist' }),
-  'aof-disable-auto-gc': directive(yesNo(), false, 'mutable', 'Keep the files that a rewrite has replaced.', { isHidden: true }),
+  'aof-disable-auto-gc': directive(yesNo(), false, 'mutable', 'Keep the files that a rewrite has replaced.'),
   'rdb-key-save-delay': directive(
     integer({ min: INT_MIN, max: INT_MAX }),
     0,

@@ -193,8 +193,8 @@ export class Config {
     const [only] = args;
     if (!kind.isMultiWord) return args.length === 1 ? kind.parse(args, current) : new Refusal('wrong number of arguments');
     if (only === undefined) return new Refusal('wrong number of arguments');
-    // One text with blanks stands for its words; an empty one stays, for there it means none.
-    const words = args.length === 1 && only !== '' ? only.split(' ').filter((word) => word !== '') : args;
+    // One text with blanks stands for its words, single blanks between them; an empty one stays, for there it means none.
+    const words = args.length === 1 && only !== '' ? only.split(' ') : args;
     return kind.parse(words, current);
   }
 

@@ -20,7 +20,7 @@ export const KEYSPACE_DIRECTIVES = {
   ),
   rdbcompression: directive(yesNo(), true, 'mutable', 'Compress strings in RDB files.'),
   rdbchecksum: directive(yesNo(), true, 'immutable', 'Write and check the checksum of RDB files.'),
-  'sanitize-dump-payload': directive(oneOf('no', 'clients', 'yes'), 'no', 'mutable', 'Accepted; every payload is checked.'),
+  'sanitize-dump-payload': directive(oneOf('no', 'yes', 'clients'), 'no', 'mutable', 'Accepted; every payload is checked.'),
   'stop-writes-on-bgsave-error': directive(yesNo(), true, 'mutable', 'Refuse writes after the RDB file could not be written.'),
 
   // Memory and expiry.

@@ -50,6 +50,7 @@ export function outputBufferLimits(): Kind<OutputBufferLimits> {
     type: 'output buffer limits',
     isMultiWord: true,
     parse(words, current) {
+      if (words.length === 1 && words[0] === '') return current;
       if (words.length === 0 || words.length % 4 !== 0) {
         return new Refusal('Wrong number of arguments in buffer limit configuration.');
       }
@@ -135,21 +136,21 @@ export function shutdownOptions(): Kind<readonly ShutdownOption[]> {
 
 /** Letters of `notify-keyspace-events`; `A` stands for all of the first group. */
 const EVENT_CLASSES = 'g$lshzxetd';
-const EVENT_TARGETS = 'KEmn';
+const OTHER_EVENT_CLASSES = 'nKEm';
 
-/** A set of letters, printed in Redis's order. */
+/** A set of letters, printed in Redis's order (7.0 forgets to print `n` beside `A`). */
 export function eventClasses(): Kind<string> {
   return {
     type: 'event classes',
     isMultiWord: false,
     parse([text = '']) {
       const letters = new Set(text.replace(/A/g, EVENT_CLASSES));
-      if ([...letters].some((letter) => !(EVENT_CLASSES + EVENT_TARGETS).includes(letter))) {
+      if ([...letters].some((letter) => !(EVENT_CLASSES + OTHER_EVENT_CLASSES).includes(letter))) {
         return new Refusal("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
       }
       const classes = [...EVENT_CLASSES].filter((letter) => letters.has(letter)).join('');
-      const targets = [...EVENT_TARGETS].filter((letter) => letters.has(letter)).join('');
-      return (classes === EVENT_CLASSES ? 'A' : classes) + targets;
+      const others = [...OTHER_EVENT_CLASSES].filter((letter) => letters.has(letter)).join('');
+      return (classes === EVENT_CLASSES ? 'A' : classes) + others;
     },
     format: (value) => value,
   };
