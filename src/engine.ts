@@ -394,6 +394,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     if (log === null || flusher === null) return;
     try {
       if (this.#failure !== null) throw this.#failure;
+      flusher.look();
       if (flusher.appendedLsn > flusher.syncedLsn) {
         this.#env.logger.log('notice', 'Calling fsync() on the AOF file.');
         flusher.force();

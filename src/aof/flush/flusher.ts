@@ -184,6 +184,8 @@ export class Flusher {
     const beforeSynced = this.#status[Status.syncedLsn] as number;
     const faultBefore = this.#fault;
     this.#log.status(this.#status);
+    // A SELECT may have been appended for a command that was then refused.
+    this.#appendedLsn = this.#value(Status.appendedLsn);
     this.#noteFault();
     this.#noteTimes();
     const syncedLsn = this.syncedLsn;
