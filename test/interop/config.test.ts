@@ -64,7 +64,7 @@ describeWithRedis('configuration beside redis-server', () => {
     const config = new Config();
     for (const pattern of [
       'append*',
-      '*aof*',
+      'aof*',
       'list-max-*',
       'hash-max-*',
       'lua-*',
