@@ -7,7 +7,7 @@ import { assertClientName } from './client-name.js';
 /** Clients ask for features by this version, so it is the one whose behaviour is followed; INFO has our own. */
 const COMPATIBLE_VERSION = '7.0.15';
 const NOT_AUTHENTICATED =
-  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
+  'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time';
 
 export const hello: CommandSpec = {
   name: 'hello',

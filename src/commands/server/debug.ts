@@ -1,9 +1,9 @@
 /** DEBUG: for tests and experiments; off unless enable-debug-command says otherwise. */
+import { computeDigest, computeValueDigest } from '../../keyspace/digest.js';
 import type { Argv } from '../../resp/argv.js';
 import { ADMIN, ADMIN_CATEGORIES, replyHelp } from '../admin-flags.js';
 import { answerLater } from '../answer-later.js';
 import { type CommandContext, CommandError, type CommandSpec } from '../spec.js';
-import { datasetDigest, valueDigest } from './dataset-digest.js';
 import { debugObject } from './debug-object.js';
 
 const DENIED =
@@ -45,15 +45,12 @@ const SUBCOMMANDS: Readonly<Record<string, DebugSubcommand | undefined>> = {
     },
   },
   'CHANGE-REPL-ID': { argc: 2, run: ({ reply }) => reply.simple('OK') },
-  DIGEST: { argc: 2, run: ({ keyspace, reply }) => reply.simple(datasetDigest(keyspace)) },
+  DIGEST: { argc: 2, run: ({ keyspace, reply }) => reply.simple(computeDigest(keyspace)) },
   'DIGEST-VALUE': {
     argc: -2,
     run({ argv, db, reply }) {
       const digests: string[] = [];
-      for (let i = 2; i < argv.argc; i++) {
-        const entry = db.peek(argv.bytes, argv.start(i), argv.end(i));
-        digests.push(entry === null ? '0'.repeat(40) : valueDigest(entry));
-      }
+      for (let i = 2; i < argv.argc; i++) digests.push(computeValueDigest(db, argv.bytes, argv.start(i), argv.end(i)));
       reply.array(digests.length);
       for (const digest of digests) reply.simple(digest);
     },

@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { ReplyGate } from '../../src/server/reply-gate.js';
+
+describe('reply gate', () => {
+  it('lets a prefix go, in order, and keeps the rest', () => {
+    const gate = new ReplyGate();
+    const sent: string[] = [];
+    const held = (name: string) => ({ releaseUpTo: (position: number) => void sent.push(`${name}${position}`) });
+    const [a, b] = [held('a'), held('b')];
+    gate.hold(a, 5, 10);
+    gate.hold(b, 7, 20);
+    gate.hold(a, 9, 30);
+    gate.release(9);
+    expect(sent).toEqual([]);
+    gate.release(20);
+    expect(sent).toEqual(['a5', 'b7']);
+    expect(gate.size).toBe(1);
+    gate.release(Number.POSITIVE_INFINITY);
+    expect(sent).toEqual(['a5', 'b7', 'a9']);
+    expect(gate.size).toBe(0);
+  });
+
+  it('stays in order over many rounds of partial release', () => {
+    const gate = new ReplyGate();
+    let next = 0;
+    const connection = { releaseUpTo: (position: number) => expect(position).toBe(next++) };
+    for (let i = 0; i < 20_000; i++) {
+      gate.hold(connection, i, i);
+      if (i % 3 === 0) gate.release(i - 5000);
+    }
+    gate.release(20_000);
+    expect(next).toBe(20_000);
+  });
+});
