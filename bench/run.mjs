@@ -79,6 +79,7 @@ async function main() {
       process.stdout.write(`\n${row.id}: ${row.title}\n${textTable(row.evaluate(context.measurements))}\n`);
     }
     const path = writeRecord(record, options.record ?? (options.quick ? join(recordRoot, 'tmp') : recordRoot));
+    if (options.quick) say('a quick run shows that the benches work; its figures say nothing');
     say(`record: ${relative(process.cwd(), path)}`);
     if (!options.quick && options.record === undefined) say(`report: ${relative(process.cwd(), writeReport())}`);
     return 0;

@@ -31,6 +31,7 @@ export function makeContext({ workspace, rounds, isQuick, say }) {
   async function once(subject, measure, params) {
     if (missing.has(subject.name)) return { unavailable: missing.get(subject.name) };
     const dir = workspace.makeDirectory(subject.name);
+    if (!isQuick) settle(workspace.root);
     try {
       const result = await runTrial(subject.name, subject.measure ?? measure, { ...params, ...subject.params, dir });
       if (result.unavailable === undefined) return { result };
@@ -38,7 +39,6 @@ export function makeContext({ workspace, rounds, isQuick, say }) {
       return { unavailable: result.unavailable };
     } finally {
       rmSync(dir, { recursive: true, force: true });
-      settle(workspace.root);
     }
   }
 
@@ -46,7 +46,6 @@ export function makeContext({ workspace, rounds, isQuick, say }) {
   async function prepareSource(subject, params) {
     const source = workspace.makeDirectory('source');
     const result = await runTrial(subject, 'prepare', { ...params, source });
-    settle(workspace.root);
     return result.unavailable === undefined ? { source, ...result } : null;
   }
 
@@ -56,7 +55,7 @@ export function makeContext({ workspace, rounds, isQuick, say }) {
 function summary({ result, unavailable }) {
   if (unavailable !== undefined) return `not run (${unavailable})`;
   if (result.perSecond !== undefined) {
-    const bandwidth = result.bytesPerSecond === undefined ? '' : `, ${(result.bytesPerSecond / 1e6).toFixed(0)} MB/s`;
+    const bandwidth = !result.bytesPerSecond ? '' : `, ${(result.bytesPerSecond / 1e6).toFixed(0)} MB/s`;
     return `${Math.round(result.perSecond).toLocaleString('en')}/s${bandwidth}`;
   }
   return 'done';

@@ -64,5 +64,5 @@ function heldLine(few, many, subject) {
 }
 
 function nanoseconds(seconds) {
-  return `${(seconds * 1e9).toFixed(0)} ns`;
+  return Number.isFinite(seconds) ? `${(seconds * 1e9).toFixed(0)} ns` : 'not run';
 }
