@@ -35,7 +35,7 @@ module.exports = {
       severity: 'error',
       comment: 'Buffers, and SHA-1 for DEBUG DIGEST, are all they need.',
       from: { path: '^src/(keyspace|commands)/' },
-      to: { path: '^(node:)?[a-z_]+(/[a-z]+)?$', dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|crypto)$' },
+      to: { path: '^(node:)?[a-z_/]+$', dependencyTypes: ['core'], pathNot: '^(node:)?(buffer|crypto)$' },
     },
     {
       name: 'real-environments-are-built-in-few-places',
