@@ -63,3 +63,25 @@ export function payloadOf(file: Buffer, lsn: number): Buffer {
   });
   return Buffer.concat(payloads);
 }
+
+/** As payloadOf, of a file in which blocks and plain records (or #TS lines) follow one another. */
+export function payloadOfMixed(file: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < file.length; ) {
+    const lineEnd = file.indexOf('\r\n', at) + 2;
+    const line = file.latin1Slice(at, lineEnd);
+    let end = lineEnd;
+    if (line.startsWith('#EVS1 ')) {
+      end += Number.parseInt(line.split(' ')[1] ?? '', 16);
+      parts.push(...decodeBlocks(file.subarray(at, end)).map(({ payload }) => payload));
+    } else {
+      for (let left = line[0] === '*' ? Number(line.slice(1)) : 0; left > 0; left--) {
+        const header = file.indexOf('\r\n', end);
+        end = header + 2 + Number(file.latin1Slice(end + 1, header)) + 2;
+      }
+      parts.push(file.subarray(at, end));
+    }
+    at = end;
+  }
+  return Buffer.concat(parts);
+}
