@@ -74,10 +74,13 @@ impl Annotation {
     }
 }
 
-/// Whether a `#` line misses the magic by one byte: damage then, or a version that we do not know, never another server's
-/// comment. Without this rule one flipped bit would turn a session's last block into foreign RESP.
-pub fn is_near_annotation(bytes: &[u8]) -> bool {
-    bytes.len() >= MAGIC.len() && bytes.iter().zip(MAGIC).filter(|(a, b)| a == b).count() == MAGIC.len() - 1
+/// A `#` line that misses the magic by one byte: damage, or a version that we do not know, never another server's comment.
+/// Without this rule one flipped bit would turn a session's last block into foreign RESP. Tells which byte it is.
+pub fn near_annotation(bytes: &[u8]) -> Option<usize> {
+    let begin = bytes.get(..MAGIC.len())?;
+    let mut others = (0..MAGIC.len()).filter(|at| begin[*at] != MAGIC[*at]);
+    let other = others.next();
+    others.next().map_or(other, |_| None)
 }
 
 fn fields(cursor: &mut Cursor<'_>) -> Option<Annotation> {

@@ -103,6 +103,8 @@ pub struct CommandReader<S> {
     delivered: usize,
     offset: u64,
     is_begun: bool,
+    /// A verdict that came with the last batch stands: what was walked is not walked again.
+    bad: Option<BadPlace>,
 }
 
 impl<S: Source> CommandReader<S> {
@@ -119,6 +121,7 @@ impl<S: Source> CommandReader<S> {
             delivered: 0,
             offset: 0,
             is_begun: false,
+            bad: None,
         }
     }
 
@@ -142,6 +145,9 @@ impl<S: Source> CommandReader<S> {
                 return Ok(Step::done(ReadOutcome::rdb(self.size, self.first_lsn)));
             }
         }
+        if let Some(bad) = self.bad.take() {
+            return self.end(bad);
+        }
         loop {
             let view = View {
                 bytes: &self.window[..self.filled],
@@ -152,6 +158,9 @@ impl<S: Source> CommandReader<S> {
             let walked = self.walker.at;
             let count = self.walker.scanner.count();
             if count > 0 {
+                if let Verdict::Bad(bad) = verdict {
+                    self.bad = Some(bad);
+                }
                 self.walker.commands_before += count as u64;
                 self.delivered = walked;
                 return Ok(Step::Batch(Batch {
@@ -168,12 +177,14 @@ impl<S: Source> CommandReader<S> {
                 Verdict::More(need) => self.lengthen(need.max(self.batch_bytes).max(2 * self.filled))?,
                 Verdict::Session => {}
                 Verdict::End => return Ok(Step::done(self.outcome(None, None))),
-                Verdict::Bad(bad) => {
-                    let behind = look_behind(&self.source, self.size, &bad)?;
-                    return Ok(Step::done(self.outcome(Some(bad), Some(behind))));
-                }
+                Verdict::Bad(bad) => return self.end(bad),
             }
         }
+    }
+
+    fn end(&self, bad: BadPlace) -> Result<Step, ReadFailure> {
+        let behind = look_behind(&self.source, self.size, &bad)?;
+        Ok(Step::done(self.outcome(Some(bad), Some(behind))))
     }
 
     fn is_at_end(&self) -> bool {

@@ -3,14 +3,14 @@
 //! Knows no file. It walks a window of bytes from a boundary (between records or blocks) to the last boundary that it can
 //! reach, collects commands in its scanner, and says why it stopped. What it commits to is valid; a block counts as a whole.
 
-use crate::block_parse::{is_near_annotation, parse, Annotation, BadLine, MAGIC};
+use crate::block_parse::{near_annotation, parse, Annotation, BadLine, MAGIC};
 use crate::limits::{ANNOTATION_BYTES, MAX_BLOCK_BYTES};
 use crate::read_outcome::{describe_byte, Complaint, Mark, Status, END_OF_FILE};
 use crate::resp::parse::{Lone, RecordScanner, Stop};
 use crate::unit_tracker::{UnitStart, UnitTracker};
 
 /// A `#` line of plain RESP, its newline included: what Redis reads as one line.
-pub const MAX_COMMENT_BYTES: usize = 1024;
+pub const MAX_COMMENT_BYTES: usize = 1023;
 
 /// What a window ended with.
 #[derive(Debug)]
@@ -216,9 +216,9 @@ impl LogWalker {
     fn comment(&mut self, view: View<'_>) -> Option<Verdict> {
         let from = self.at;
         let rest = &view.bytes[from..];
-        if is_near_annotation(rest) {
+        if let Some(other) = near_annotation(rest) {
             let complaint = Complaint::new("a # line that misses #EVS1 by one byte", "an annotation or a comment");
-            return Some(self.malformed(view, from, complaint));
+            return Some(self.malformed(view, from + other, complaint));
         }
         let line = &rest[..rest.len().min(MAX_COMMENT_BYTES)];
         let Some(last) = line.iter().position(|byte| matches!(byte, b'\n' | 0)) else {
@@ -236,6 +236,13 @@ impl LogWalker {
         };
         if line[last] == 0 {
             return Some(self.malformed(view, from + last, Complaint::new(describe_byte(0), "\\n")));
+        }
+        if self.seen.blocks > 0 {
+            // Behind blocks a `#` may be what is left of an annotation, with anything behind it; other servers write text.
+            if let Some(byte) = non_text(&line[..last]) {
+                let complaint = Complaint::new(format!("a # line with {}", describe_byte(byte)), "text");
+                return Some(self.malformed(view, from, complaint));
+            }
         }
         self.enter_plain(view);
         if let Some((seconds, length)) = timestamp(line) {
@@ -434,7 +441,7 @@ impl LogWalker {
     ) -> Verdict {
         let rest = &view.bytes[self.at..];
         let is_annotation = rest.starts_with(MAGIC);
-        let is_near = rest.first() == Some(&b'#') && is_near_annotation(rest);
+        let is_near = rest.first() == Some(&b'#') && near_annotation(rest).is_some();
         let is_in_plain = rest.first() == Some(&b'*') || self.stretch.is_some() || self.seen.blocks == 0;
         Verdict::Bad(BadPlace {
             status,
@@ -463,6 +470,12 @@ impl LogWalker {
             block: None,
         })
     }
+}
+
+/// The first byte of a `#` line that is neither printable ASCII, a tab nor the CR before its newline.
+fn non_text(line: &[u8]) -> Option<u8> {
+    let text = line.strip_suffix(b"\r").unwrap_or(line);
+    text.iter().copied().find(|byte| !matches!(byte, b' '..=b'~' | b'\t'))
 }
 
 fn line_complaint(rest: &[u8], bad: usize) -> Complaint {

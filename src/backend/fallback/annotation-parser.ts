@@ -18,13 +18,18 @@ const EQUALS = 61;
 const KNOWN = { d: 100, t: 116, s: 115, f: 102 } as const;
 
 /**
- * Whether a `#` line misses `#EVS1 ` by one byte: damage then, or a version that we do not know, never another server's
- * comment. Without this rule one flipped bit would turn a session's last block into foreign RESP.
+ * A `#` line that misses `#EVS1 ` by one byte: damage, or a version that we do not know, never another server's comment.
+ * Without this rule one flipped bit would turn a session's last block into foreign RESP. Returns which byte it is, or -1 when
+ * the line is not such a one.
  */
-export function isNearAnnotation(bytes: Uint8Array, at: number): boolean {
-  let same = 0;
-  for (let i = 0; i < annotationStart.length; i++) if (bytes[at + i] === annotationStart[i]) same++;
-  return same === annotationStart.length - 1;
+export function nearAnnotation(bytes: Uint8Array, at: number): number {
+  let other = -1;
+  for (let i = 0; i < annotationStart.length; i++) {
+    if (bytes[at + i] === annotationStart[i]) continue;
+    if (other >= 0) return -1;
+    other = i;
+  }
+  return other;
 }
 
 export function isAnnotation(bytes: Uint8Array, at: number): boolean {

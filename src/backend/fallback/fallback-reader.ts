@@ -64,7 +64,8 @@ class FallbackReader implements CommandReader {
   async #next(): Promise<CommandBatch | null> {
     this.#opened ??= await open(this.#files, this.#options);
     const { ahead, walker, size, handle } = this.#opened;
-    for (;;) {
+    // A verdict that came with the last batch stands: what was walked is not walked again.
+    while (walker.bad === null) {
       if (ahead.offset === 0 && ahead.end - ahead.start < rdbMagicBytes && !ahead.isAtEnd) {
         await ahead.more(rdbMagicBytes);
         if (isRdb(ahead.bytes, ahead.start, ahead.end)) {
@@ -91,11 +92,10 @@ class FallbackReader implements CommandReader {
         };
       }
       if (verdict === 'more') await ahead.more(need);
-      else if (verdict !== 'session') {
-        this.outcome = await judge(walker, ahead.offset, handle, this.#options.path, size);
-        return null;
-      }
+      else if (verdict === 'end') break;
     }
+    this.outcome = await judge(walker, ahead.offset, handle, this.#options.path, size);
+    return null;
   }
 }
 

@@ -6,13 +6,13 @@
  */
 import { crc32 } from 'node:zlib';
 import { BlockLimits } from '../backend.js';
-import { AnnotationParser, Form, isAnnotation, isNearAnnotation } from './annotation-parser.js';
+import { AnnotationParser, Form, isAnnotation, nearAnnotation } from './annotation-parser.js';
 import { type Complaint, describeByte, END_OF_FILE } from './bad-byte.js';
 import { RecordScanner, Stop } from './record-scanner.js';
 import { UnitTracker } from './unit-tracker.js';
 
 /** A `#` line of plain RESP, its newline included: what Redis reads as one line. */
-export const maxCommentBytes = 1024;
+export const maxCommentBytes = 1023;
 
 /** What the window ended with. */
 export type Verdict =
@@ -45,6 +45,8 @@ export interface BadBlock {
 const STAR = 42;
 const HASH = 35;
 const LF = 10;
+const CR = 13;
+const TAB = 9;
 
 export class LogWalker {
   readonly scanner: RecordScanner;
@@ -140,8 +142,12 @@ export class LogWalker {
     const view = this.#view;
     const from = this.at;
     const limit = Math.min(this.#end, from + maxCommentBytes);
-    if (this.#end - from >= 6 && isNearAnnotation(view, from)) {
-      return this.#malformed(from, { found: 'a # line that misses #EVS1 by one byte', expected: 'an annotation or a comment' });
+    const other = this.#end - from >= 6 ? nearAnnotation(view, from) : -1;
+    if (other >= 0) {
+      return this.#malformed(from + other, {
+        found: 'a # line that misses #EVS1 by one byte',
+        expected: 'an annotation or a comment',
+      });
     }
     let p = from;
     while (p < limit && view[p] !== LF && view[p] !== 0) p++;
@@ -152,6 +158,12 @@ export class LogWalker {
       return this.#isLast ? this.#truncated('the rest of a # line', null) : this.#more(Math.min(maxCommentBytes, 2 * (p - from)));
     }
     if (view[p] === 0) return this.#malformed(p, { found: describeByte(0), expected: '\\n' });
+    if (this.blocks > 0) {
+      // Behind blocks a `#` may be what is left of an annotation, with anything behind it; other servers write text.
+      const other = nonText(view, from, p);
+      if (other >= 0)
+        return this.#malformed(from, { found: `a # line with ${describeByte(view[other] as number)}`, expected: 'text' });
+    }
     this.#enterPlain();
     if (this.#timestampEnd(from, p + 1) === p + 1) this.seconds = this.#timestamp;
     this.#passPlain(p + 1);
@@ -343,7 +355,7 @@ export class LogWalker {
     const byte = this.#view[at];
     const hasStart = this.#end - at >= 6 && byte === HASH;
     const isLine = hasStart && isAnnotation(this.#view, at);
-    const isNear = hasStart && isNearAnnotation(this.#view, at);
+    const isNear = hasStart && nearAnnotation(this.#view, at) >= 0;
     this.bad = {
       status,
       offset: this.#viewOffset + at,
@@ -374,6 +386,15 @@ export class LogWalker {
     };
     return 'bad';
   }
+}
+
+/** Position of the first byte of a `#` line that is neither printable ASCII, a tab nor the CR before its newline; -1: none. */
+function nonText(view: Buffer, from: number, newline: number): number {
+  for (let p = from; p < newline; p++) {
+    const byte = view[p] as number;
+    if ((byte < 32 || byte > 126) && byte !== TAB && !(byte === CR && p === newline - 1)) return p;
+  }
+  return -1;
 }
 
 /** What a valid block says about how far the log was durable. */
