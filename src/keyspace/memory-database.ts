@@ -210,7 +210,13 @@ export class MemoryDatabase implements Database {
     const start = argv.start(i);
     const end = argv.end(i);
     const hash = this.hash.of(bytes, start, end);
-    const node = this.alive(this.dictionary.find(hash, bytes, start, end));
+    const found = this.dictionary.find(hash, bytes, start, end);
+    let node = this.alive(found);
+    if (node === null && found !== null && this.keyspace.expiryMode === 'hide') {
+      // Hidden, but still there: overwritten as if it had gone.
+      this.expiring.remove(found);
+      node = found;
+    }
     if (node === null) return this.createHashed(hash, bytes, start, end);
     node.accessSeconds = this.keyspace.accessClock;
     return node;
