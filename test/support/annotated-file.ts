@@ -143,7 +143,7 @@ function judgePlain(bytes: Buffer): Verdict {
       at = newline + 1;
       continue;
     }
-    const read = bytes[at] === 0x23 && bytes.length - at < 1023 ? { badAt: bytes.length } : readRecord(bytes, at);
+    const read = bytes[at] === 0x23 ? { badAt: Math.min(bytes.length, at + 1023) } : readRecord(bytes, at);
     if (!Array.isArray(read)) {
       const zerosFrom = bytes.length - trailingZeros(bytes);
       const isTorn = read.badAt >= bytes.length || read.badAt >= zerosFrom;
