@@ -223,7 +223,7 @@ impl Drop for JsLog {
 
 unsafe extern "C" fn drop_log(_env: Env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the count that functions() gave to this one function object, whose finalizer runs once.
-    drop(unsafe { Rc::from_raw(data.cast::<JsLog>().cast_const()) });
+    js::contain(|| drop(unsafe { Rc::from_raw(data.cast::<JsLog>().cast_const()) }));
 }
 
 // ------------------------------------------------------------------------------------------- end of environment
@@ -236,12 +236,14 @@ struct Hook {
 }
 
 unsafe extern "C" fn on_env_end(data: *mut c_void) {
-    // SAFETY: the box of set_hook(), which take_hook_away() frees only after it removed this hook or after this has run.
-    let hook = unsafe { &*data.cast::<Hook>() };
-    hook.has_run.store(true, Ordering::Release);
-    hook.progress.detach(false);
-    block_log::begin_close(&hook.shared);
-    block_log::wait_for_end(&hook.shared, PATIENCE);
+    js::contain(|| {
+        // SAFETY: the box of set_hook(), which take_hook_away() frees only after it removed this hook or after this has run.
+        let hook = unsafe { &*data.cast::<Hook>() };
+        hook.has_run.store(true, Ordering::Release);
+        hook.progress.detach(false);
+        block_log::begin_close(&hook.shared);
+        block_log::wait_for_end(&hook.shared, PATIENCE);
+    });
 }
 
 // ------------------------------------------------------------------------------------------------------ methods
