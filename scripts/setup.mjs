@@ -46,7 +46,10 @@ function buildTypeScript() {
   const digest = fingerprint(['src', 'tsconfig.json', 'scripts/build.mjs']);
   if (isFresh(stamp, digest)) return;
   console.error('everysec: compiling TypeScript');
-  const done = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const done = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (done.status !== 0) process.exit(done.status ?? 1);
   writeFileSync(stamp, digest);
 }
@@ -68,7 +71,11 @@ function buildAddon() {
   const done = spawnSync('npm', ['run', '--silent', 'build:addon'], quietUnlessFailing);
   if (done.status !== 0) {
     rmSync(join(root, 'build', 'Release'), { recursive: true, force: true });
-    const why = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n').filter((line) => /error/i.test(line))[0] ?? 'cargo failed';
+    const why =
+      `${done.stderr ?? ''}${done.stdout ?? ''}`
+        .trim()
+        .split('\n')
+        .filter((line) => /error/i.test(line))[0] ?? 'cargo failed';
     console.error(`everysec: the TypeScript backend runs: the addon could not be built (${why.trim()})`);
     return;
   }

@@ -44,6 +44,9 @@ export interface ConnectionHost {
   /** Unix time, as coarse. */
   readonly coarseUnixMs: number;
   preciseMs(): number;
+  /** latency-monitor-threshold is set: each command is timed. */
+  readonly isTimed: boolean;
+  commandTook(ms: number): void;
   /** Looks at store.isWritable again. */
   refreshHoldBack(): void;
   onClosed(connection: Connection): void;
@@ -56,8 +59,9 @@ export class Connection implements TurnConnection, HeldConnection {
   lastInputMs: number;
   /** When the half-sent request began; 0: there is none. */
   requestSinceMs = 0;
-  /** When the output last shrank, or was empty. */
-  lastOutputMs: number;
+  /** When the client last took something, or there was nothing to take. */
+  private lastOutputMs: number;
+  private lastQueuedBytes = 0;
   private softLimitSinceMs = 0;
 
   private readonly reply: RespReply;
@@ -110,8 +114,18 @@ export class Connection implements TurnConnection, HeldConnection {
 
   /** For CLIENT LIST; -1 where the platform does not tell. */
   get fileDescriptor(): number {
+    return this.handleNumber('fd', -1);
+  }
+
+  /** What libuv has not handed to the kernel: the only thing that shrinks while one large write goes out slowly. */
+  private get queuedBytes(): number {
+    return this.handleNumber('writeQueueSize', this.socket.writableLength);
+  }
+
+  private handleNumber(name: string, otherwise: number): number {
     const handle: unknown = Reflect.get(this.socket, '_handle');
-    return typeof handle === 'object' && handle !== null && 'fd' in handle ? Number(handle.fd) : -1;
+    const value: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, name) : undefined;
+    return typeof value === 'number' ? value : otherwise;
   }
 
   /** Ends the connection: at once, or after the replies under way. */
@@ -158,19 +172,21 @@ export class Connection implements TurnConnection, HeldConnection {
 
   /** Once a second: idle, half-sent and stuck connections. `idleMs` 0: no idle time-out. */
   checkTimeouts(nowMs: number, idleMs: number): void {
+    const queued = this.socket.writableLength > 0 ? this.queuedBytes : 0;
+    if (queued === 0 || queued !== this.lastQueuedBytes) this.lastOutputMs = nowMs;
+    this.lastQueuedBytes = queued;
     if (this.outputBytes > 0) {
-      if (this.heldCount === 0 && this.socket.writableLength > 0 && nowMs - this.lastOutputMs > ServerLimits.stuckOutputMs) {
+      if (nowMs - this.lastOutputMs > ServerLimits.stuckOutputMs) {
         this.drop('the client takes no replies');
         return;
       }
       this.checkOutputLimits();
-    } else {
-      this.lastOutputMs = nowMs;
     }
-    if (this.requestSinceMs > 0 && !this.isBlocked && !this.isParked) {
+    if (!this.isReading || this.isBlocked || this.isParked) return;
+    if (this.requestSinceMs > 0) {
       const isSlow = this.parser.isUnauthenticated && nowMs - this.requestSinceMs > ServerLimits.unauthenticatedRequestMs;
       if (isSlow || nowMs - this.lastInputMs > ServerLimits.halfSentRequestMs) this.drop('a request was left half sent');
-    } else if (idleMs > 0 && !this.isBlocked && nowMs - this.lastInputMs > idleMs) {
+    } else if (idleMs > 0 && nowMs - this.lastInputMs > idleMs) {
       this.host.log('verbose', 'Closing idle client');
       this.close('now');
     }
@@ -189,6 +205,7 @@ export class Connection implements TurnConnection, HeldConnection {
 
   private runCommands(): void {
     const { parser, host } = this;
+    if (this.isClosing) return;
     if (!host.store.isWritable) host.refreshHoldBack();
     if (this.isParked) {
       this.isParked = false;
@@ -250,6 +267,7 @@ export class Connection implements TurnConnection, HeldConnection {
     session.lastCommandAtMs = host.coarseUnixMs;
     host.statistics.commands++;
     let running: void | Promise<void>;
+    const startedMs = host.isTimed ? host.preciseMs() : 0;
     this.isRunning = true;
     try {
       running = host.store.execute(session, this.parser.argv, this.reply);
@@ -258,6 +276,7 @@ export class Connection implements TurnConnection, HeldConnection {
       this.answerFault(before, error);
     }
     this.isRunning = false;
+    if (startedMs > 0) host.commandTook(host.preciseMs() - startedMs);
     const lsn = host.store.replyLsn;
     if (running !== undefined) {
       this.block(running, before, mode, lsn !== 0);
@@ -348,7 +367,7 @@ export class Connection implements TurnConnection, HeldConnection {
   private outputDrained(): void {
     this.lastOutputMs = this.host.coarseMs;
     if (this.isReading || this.isBlocked || this.isParked || this.isInBacklog || this.isClosing) return;
-    this.later();
+    if (this.outputBytes <= ServerLimits.outputBytesQueued) this.later();
   }
 
   private startClosing(): void {
@@ -377,6 +396,8 @@ export class Connection implements TurnConnection, HeldConnection {
         out.abandon();
         this.checkOutputLimits();
       }
+      // What was held, not sent, may have been what stopped it: then no 'drain' comes.
+      if (!this.isReading) this.outputDrained();
     }
     if (this.isClosing && this.heldCount === 0 && out.length === 0) socket.destroySoon();
   }
