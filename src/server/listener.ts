@@ -47,12 +47,13 @@ export class Listener {
   /** Other TCP addresses, or another port, from now on; clients that are there stay. Rejects with the old ones open again. */
   async rebind(settings: ServerSettings, before: ServerSettings): Promise<void> {
     // The old ones go first: they may be some of the new ones.
+    const { port } = this;
     this.closeTcp();
     try {
       await this.openTcp(settings);
     } catch (error) {
       this.closeTcp();
-      await this.openTcp(before);
+      await this.openTcp({ ...before, port });
       throw error;
     }
   }
