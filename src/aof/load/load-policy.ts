@@ -116,7 +116,7 @@ function damage(outcome: ReadOutcome, context: LoadContext): LoadDecision {
   return refuse(
     'AOF_CORRUPT',
     offset,
-    `Bad file format reading the append only file ${context.name}: damage at offset ${offset} (lsn ${outcome.lsn}): found ${outcome.found}, expected ${outcome.expected}; last good byte before ${outcome.validEnd}, next good at ${next};${foreign} nothing was changed on disk: make a backup of your AOF file, then use everysec check --fix <filename.manifest> or ./redis-check-aof --fix <filename.manifest>`,
+    `Bad file format reading the append only file ${context.name}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest> or everysec check --fix <filename.manifest>. Damage at offset ${offset} (lsn ${outcome.lsn}): found ${outcome.found}, expected ${outcome.expected}; last good byte before ${outcome.validEnd}, next good at ${next};${foreign} nothing was changed on disk`,
   );
 }
 
