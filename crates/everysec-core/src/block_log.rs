@@ -216,6 +216,7 @@ impl<F: LogFile> BlockLog<F> {
         let written = state.written_total - before;
         drop(state);
         self.shared.writer_wake.notify_one();
+        self.shared.notify();
         written
     }
 }
@@ -228,6 +229,7 @@ pub fn cut_file<F: LogFile>(shared: &Shared<F>, offset: u64) -> Result<(), Errno
     state.is_held = false;
     if result.is_ok() {
         state.is_cut = true;
+        state.is_untold = true;
         state.target.written_offset = offset;
         state.target.synced_offset = state.target.synced_offset.min(offset);
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use everysec_core::fs::os::OsFile;
-use everysec_core::log_state::Shared;
+use everysec_core::log_state::{Shared, State};
 use napi_sys as sys;
 
 use crate::js::{self, Env, JsResult, Value};
@@ -50,9 +50,10 @@ impl Progress {
         let _ = self.shared.set(Arc::downgrade(shared));
     }
 
-    fn is_busy(&self) -> bool {
+    /// False when the log is gone.
+    fn state(&self, ask: impl FnOnce(&mut State<OsFile>) -> bool) -> bool {
         let shared = self.shared.get().and_then(Weak::upgrade);
-        shared.is_some_and(|shared| shared.lock().is_busy())
+        shared.is_some_and(|shared| ask(&mut shared.lock()))
     }
 
     /// Makes the thread-safe function. Once, on the loop.
@@ -111,9 +112,9 @@ impl Progress {
         }
     }
 
-    /// If something is under way, keeps the loop alive until a call finds that nothing is. On the loop.
+    /// If something is under way or not told yet, keeps the loop alive until a call finds that nothing is. On the loop.
     pub fn hold_loop(&self, env: Env) {
-        if self.is_ref.load(Ordering::Relaxed) || !self.is_busy() {
+        if self.is_ref.load(Ordering::Relaxed) || !self.state(|state| state.is_busy()) {
             return;
         }
         self.is_ref.store(true, Ordering::Relaxed);
@@ -163,7 +164,8 @@ unsafe extern "C" fn call(env: Env, _function: Value, context: *mut c_void, _dat
 
 impl Progress {
     fn tell(&self, env: Env) {
-        if !self.is_busy() {
+        let is_busy = self.state(|state| state.tell());
+        if !is_busy {
             self.let_loop_go(env);
         }
         let Some(reference) = self.lock().as_ref().map(|handle| handle.callback) else {
