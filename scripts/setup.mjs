@@ -33,9 +33,13 @@ function installDependencies() {
   const digest = fingerprint(['package-lock.json']);
   if (isFresh(installed, digest)) return;
   console.error('everysec: installing dependencies');
-  const done = spawnSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], quietUnlessFailing);
+  // `npm ci` refuses a lock file without the optional packages of platforms that a registry mirror does not carry; `npm install`
+  // takes the same versions from it and leaves it as it is.
+  const flags = ['--ignore-scripts', '--loglevel=error'];
+  const clean = spawnSync('npm', ['ci', ...flags], quietUnlessFailing);
+  const done = clean.status === 0 ? clean : spawnSync('npm', ['install', '--no-save', ...flags], quietUnlessFailing);
   if (done.status !== 0) {
-    console.error(`everysec: npm ci failed\n${done.stdout ?? ''}${done.stderr ?? ''}`);
+    console.error(`everysec: the dependencies could not be installed\n${done.stdout ?? ''}${done.stderr ?? ''}`);
     process.exit(1);
   }
   writeFileSync(installed, digest);
