@@ -11,13 +11,14 @@ import { ChunkPool } from './chunk-pool.js';
 import { ClientSession } from './client-session.js';
 import { Clients } from './clients.js';
 import type { ParserLimits } from './command-parser.js';
-import { Connection, type ConnectionHost, type HoldBackMode, type OutputLimit } from './connection.js';
+import { Connection, type ConnectionHost, type HoldBackMode } from './connection.js';
 import { PROTECTED_MODE, TOO_MANY_CLIENTS } from './denied.js';
 import { type InfoSources, infoText } from './info.js';
 import { type Arrival, Listener } from './listener.js';
 import { isSamePassword } from './password.js';
 import type { StorePort } from './ports.js';
 import { ReplyGate } from './reply-gate.js';
+import type { OutputLimit } from './reply-stream.js';
 import { readServerSettings, type ServerSettings } from './server-settings.js';
 import { Statistics } from './statistics.js';
 import { Turn } from './turn.js';
@@ -257,14 +258,10 @@ export class Server implements ConnectionHost, ServerPort {
   }
 
   private onProgress(): void {
-    if (this.store.isFailed) this.dropHeld();
+    // What waits for a log that will never move has an unknown outcome: no client may take it for done.
+    if (this.store.isFailed) this.gate.fail();
     else this.turn.openGate();
     this.refreshHoldBack();
-  }
-
-  /** What waits for a log that will never move again has an unknown outcome: its clients must not take it for done. */
-  private dropHeld(): void {
-    for (const connection of new Set(this.gate.drop())) if (connection instanceof Connection) connection.close('now');
   }
 
   private onCron(): void {
