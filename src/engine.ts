@@ -3,16 +3,16 @@
  * and the flusher, and serves any host (host.ts). Nothing here knows about keys or commands.
  */
 import { EventEmitter } from 'node:events';
-import { errnoText, isDiskFull } from './aof/errno-text.js';
 import { FileSet } from './aof/file-set.js';
 import { Flusher } from './aof/flush/flusher.js';
+import { LogHealth } from './aof/health/log-health.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
 import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
 import type { LoadProgress } from './aof/load/load-progress.js';
 import { Propagator } from './aof/propagate/propagator.js';
 import type { EngineSettings } from './aof/settings.js';
 import { traceFsync, traceFsyncError, traceLoad } from './aof/tracing.js';
-import { type Backend, type BlockLog, BlockLogFault, Status } from './backend/backend.js';
+import { type Backend, type BlockLog, Status } from './backend/backend.js';
 import { Cron } from './cron/cron.js';
 import type { Env } from './env/env.js';
 import { AofError } from './errors.js';
@@ -41,15 +41,10 @@ export interface EngineEvents {
   latency: [event: string, ms: number];
 }
 
-/** Retries after a full disk: 100 ms, doubled up to this. */
-const RETRY_FIRST_MS = 100;
-const RETRY_MAX_MS = 1000;
 /** An idle mark is written when nothing was appended for this long. */
 const IDLE_MARK_AFTER_MS = 5000;
 /** So often the AOF directory is looked at. */
 const DIRECTORY_CHECK_MS = 1000;
-/** The same complaint is logged at most this often. */
-const COMPLAIN_EVERY_MS = 30_000;
 
 export class Engine extends EventEmitter<EngineEvents> {
   readonly #env: Env;
@@ -61,19 +56,17 @@ export class Engine extends EventEmitter<EngineEvents> {
   readonly cron: Cron;
   readonly #abort = new AbortController();
 
-  #state: EngineState = 'opening';
+  /** The lifecycle; while it is `ready` the log's health says more. */
+  #phase: 'opening' | 'loading' | 'ready' | 'closed' = 'opening';
   #log: BlockLog | null = null;
   #flusher: Flusher | null = null;
   #propagator: Propagator | null = null;
   #progress: LoadProgress | null = null;
-  #failure: AofError | null = null;
-  #refusal: string | null = null;
+  #health: LogHealth | null = null;
+  #lastFailure: AofError | null = null;
   #isTurnScheduled = false;
   #lsn = 0;
   #unscheduleExit: (() => void) | null = null;
-  #retryAtMs = 0;
-  #retryMs = RETRY_FIRST_MS;
-  #complainedAtMs = Number.NEGATIVE_INFINITY;
   #lastAppendAtMs = 0;
   #idleMarkedLsn = -1;
   #bytesOnDiskAtOpen = 0;
@@ -100,7 +93,7 @@ export class Engine extends EventEmitter<EngineEvents> {
    */
   async open(): Promise<void> {
     try {
-      this.#state = 'loading';
+      this.#phase = 'loading';
       if (this.#settings.appendonly) {
         await this.#fileSet.acquire();
         const loaded = await traceLoad(this.#settings.dir, () => this.#load());
@@ -110,12 +103,12 @@ export class Engine extends EventEmitter<EngineEvents> {
         await this.#fileSet.refuseUnreadableSnapshot();
       }
       this.#progress = null;
-      this.#state = 'ready';
+      this.#phase = 'ready';
       this.cron.start(this.#settings.hz);
     } catch (error) {
       this.#progress = null;
       await this.#abandon();
-      this.#state = 'closed';
+      this.#phase = 'closed';
       throw error;
     }
   }
@@ -130,8 +123,8 @@ export class Engine extends EventEmitter<EngineEvents> {
    * is thrown, after everything was released).
    */
   async close(): Promise<void> {
-    if (this.#state === 'closed') return;
-    if (this.#state === 'loading') {
+    if (this.#phase === 'closed') return;
+    if (this.#phase === 'loading') {
       this.abortLoading();
       return;
     }
@@ -143,18 +136,17 @@ export class Engine extends EventEmitter<EngineEvents> {
     } catch (caught) {
       error = caught;
     }
-    this.#state = 'closed';
-    this.#refusal = 'ERR the append only file is closed';
+    this.#phase = 'closed';
     await this.#fileSet.release();
     if (error !== null) throw error;
   }
 
   get state(): EngineState {
-    return this.#state;
+    return this.#phase === 'ready' ? (this.#health?.condition ?? 'ready') : this.#phase;
   }
 
   get failure(): AofError | null {
-    return this.#failure;
+    return this.#health?.failure ?? this.#lastFailure;
   }
 
   get progress(): LoadProgress | null {
@@ -173,7 +165,9 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   /** null: an append would be taken. Otherwise an error reply that says why not. */
   get refusal(): string | null {
-    if (this.#refusal !== null) return this.#refusal;
+    const refusal = this.#health?.refusal ?? null;
+    if (refusal !== null) return refusal;
+    if (this.#phase === 'closed') return CLOSED;
     if (this.#flusher?.isFull === true) return FULL;
     return null;
   }
@@ -190,7 +184,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   get isWritable(): boolean {
-    return this.#refusal === null && this.#flusher?.isWritable !== false;
+    return this.#flusher?.isWritable !== false && this.refusal === null;
   }
 
   get appendedLsn(): number {
@@ -216,7 +210,8 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   /** Resolves when everything below `lsn` is synced; rejects with AOF_FAILED when that can no longer be known. */
   synced(lsn: number): Promise<void> {
-    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const { failure } = this;
+    if (failure !== null) return Promise.reject(failure);
     if (this.#flusher === null) return Promise.resolve();
     const waiting = this.#flusher.synced(lsn);
     if (waiting === null) return Promise.resolve();
@@ -290,13 +285,13 @@ export class Engine extends EventEmitter<EngineEvents> {
         flusher.force();
         await this.synced(flusher.appendedLsn);
       }
-      this.#state = 'loading';
+      this.#phase = 'loading';
       try {
         this.#host.clear?.();
         await this.#load(flusher === null);
       } finally {
         this.#progress = null;
-        this.#state = 'ready';
+        this.#phase = 'ready';
       }
     });
   }
@@ -323,16 +318,16 @@ export class Engine extends EventEmitter<EngineEvents> {
     const status = this.#flusher?.status ?? null;
     return persistenceFields({
       ...extra,
-      isLoading: this.#state === 'loading',
+      isLoading: this.#phase === 'loading',
       progress: this.#progress,
       isAppendonlyConfigured: this.#settings.appendonly,
       isAofEnabled: this.isEnabled,
-      isWriteOk: this.#state !== 'degraded' && this.#state !== 'failed',
+      isWriteOk: this.state !== 'degraded' && this.state !== 'failed',
       currentSize: this.#bytesOnDiskAtOpen + (status === null ? 0 : (status[Status.totalWrittenBytes] as number)),
       baseSize: this.#fileSet.baseBytes,
       delayedFsyncs: this.delayedFsyncs,
       oldestUnsyncedMs: this.#flusher?.oldestUnsyncedMs ?? 0,
-      state: this.#state,
+      state: this.state,
       appendedLsn: this.appendedLsn,
       writtenLsn: this.writtenLsn,
       syncedLsn: this.syncedLsn,
@@ -370,7 +365,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   #adoptLog(log: BlockLog, lsn: number): void {
     this.#log = log;
     this.#propagator = new Propagator(log);
-    this.#flusher = new Flusher({
+    const flusher = new Flusher({
       log,
       lsn,
       clock: this.#env.clock,
@@ -380,13 +375,23 @@ export class Engine extends EventEmitter<EngineEvents> {
         progress: () => this.emit('progress'),
         wrote: (ms) => this.#onWrote(ms),
         syncedIn: (ms) => this.#onSynced(ms),
-        fault: (fault, errno) => this.#onFault(fault, errno),
-        recovered: () => this.#onRecovered(),
+        fault: (fault, errno) => this.#health?.onFault(fault, errno),
         drain: () => this.emit('drain'),
         delayed: () => this.#onDelayed(),
       },
     });
-    this.#refusal = null;
+    this.#flusher = flusher;
+    this.#health = new LogHealth({
+      env: this.#env,
+      files: this.#fileSet.segments,
+      log,
+      flusher,
+      events: {
+        degraded: (error) => this.emit('degraded', error),
+        recovered: () => this.#onRecovered(),
+        failed: (error) => this.#onFailed(error),
+      },
+    });
     this.#tick();
     this.#unscheduleExit = this.#env.processes.onExit(() => log.writeOutSync());
   }
@@ -396,7 +401,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     const flusher = this.#flusher;
     if (log === null || flusher === null) return;
     try {
-      if (this.#failure !== null) throw this.#failure;
+      if (this.failure !== null) throw this.failure;
       flusher.look();
       if (flusher.appendedLsn > flusher.syncedLsn) {
         this.#env.logger.log('notice', 'Calling fsync() on the AOF file.');
@@ -406,14 +411,7 @@ export class Engine extends EventEmitter<EngineEvents> {
       log.mark('c');
       log.flush(true);
     } finally {
-      this.#unscheduleExit?.();
-      this.#propagator = null;
-      this.#flusher = null;
-      this.#log = null;
-      flusher.rejectWaiters(
-        new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown'),
-      );
-      await log.close();
+      await this.#letGo(new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown'));
     }
   }
 
@@ -424,18 +422,29 @@ export class Engine extends EventEmitter<EngineEvents> {
       const onDegraded = (error: AofError) => reject(error);
       this.once('degraded', onDegraded);
       synced.then(resolve, reject).finally(() => this.off('degraded', onDegraded));
-      if (this.#state === 'degraded') reject(new AofError('AOF_DISK_FULL', this.#refusal ?? 'the disk is full'));
+      if (this.state === 'degraded') reject(new AofError('AOF_DISK_FULL', this.refusal ?? 'the disk is full'));
     });
   }
 
   async #abandon(): Promise<void> {
-    this.#unscheduleExit?.();
+    await this.#letGo(new AofError('AOF_CLOSED', 'the append only file could not be opened')).catch(() => {});
+    await this.#fileSet.release();
+  }
+
+  async #letGo(error: AofError): Promise<void> {
     const log = this.#log;
+    const flusher = this.#flusher;
+    const health = this.#health;
+    this.#unscheduleExit?.();
+    this.#unscheduleExit = null;
     this.#log = null;
     this.#flusher = null;
+    this.#health = null;
     this.#propagator = null;
-    await log?.close().catch(() => {});
-    await this.#fileSet.release();
+    this.#lastFailure = health?.failure ?? null;
+    await health?.close();
+    flusher?.rejectWaiters(error);
+    await log?.close();
   }
 
   #scheduleTurn(): void {
@@ -448,13 +457,7 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   #onProgress(): void {
     this.#flusher?.look();
-    if (
-      this.#state === 'degraded' &&
-      this.#flusher?.fault === BlockLogFault.none &&
-      this.#flusher.writtenLsn >= this.#flusher.appendedLsn
-    ) {
-      this.#onRecovered();
-    }
+    this.#health?.look();
   }
 
   #onCron(): void {
@@ -462,7 +465,8 @@ export class Engine extends EventEmitter<EngineEvents> {
     if (flusher === null) return;
     this.#tick();
     flusher.look();
-    if (this.#state === 'degraded' && flusher.fault === BlockLogFault.write) this.#retry(flusher);
+    this.#health?.look();
+    this.#health?.retry();
     flusher.run();
     this.#markIdle(flusher);
     this.#checkDirectory();
@@ -471,10 +475,10 @@ export class Engine extends EventEmitter<EngineEvents> {
   /** Once a second, off the loop: writes into a directory that is gone succeed without a word. */
   #checkDirectory(): void {
     const now = this.#env.clock.monotonicMs();
-    if (this.#state !== 'ready' || now - this.#directoryCheckedAtMs < DIRECTORY_CHECK_MS) return;
+    if (this.state !== 'ready' || now - this.#directoryCheckedAtMs < DIRECTORY_CHECK_MS) return;
     this.#directoryCheckedAtMs = now;
     this.#fileSet.checkDirectory().catch((error: unknown) => {
-      if (error instanceof AofError && error.code === 'AOF_FAILED' && this.#flusher !== null) this.#failWith(error);
+      if (error instanceof AofError && error.code === 'AOF_FAILED') this.#health?.fail(error);
     });
   }
 
@@ -491,7 +495,7 @@ export class Engine extends EventEmitter<EngineEvents> {
       return;
     }
     const isIdle = this.#lastAppendAtMs > 0 && now - this.#lastAppendAtMs >= IDLE_MARK_AFTER_MS;
-    if (!isIdle || this.#idleMarkedLsn === lsn || flusher.syncedLsn < lsn || this.#state !== 'ready') return;
+    if (!isIdle || this.#idleMarkedLsn === lsn || flusher.syncedLsn < lsn || this.state !== 'ready') return;
     this.#idleMarkedLsn = lsn;
     this.#log?.mark('i');
     this.#log?.flush(false);
@@ -517,71 +521,17 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.emit('stall', { ageMs: (this.#flusher?.status[Status.writeAgeMicros] ?? 0) / 1000 });
   }
 
-  #onFault(fault: number, errno: number): void {
-    if (fault === BlockLogFault.write && isDiskFull(errno)) this.#degrade(errno);
-    else this.#fail(fault, errno);
-  }
-
-  #degrade(errno: number): void {
-    const reason = errnoText(errno);
-    const now = this.#env.clock.monotonicMs();
-    this.#refusal = `MISCONF Errors writing to the AOF file: ${reason}`;
-    this.#retryAtMs = now + this.#retryMs;
-    if (now - this.#complainedAtMs >= COMPLAIN_EVERY_MS) {
-      this.#complainedAtMs = now;
-      this.#env.logger.log('warning', `Error writing to the AOF file: ${reason}`);
-    }
-    if (this.#state === 'degraded') return;
-    this.#state = 'degraded';
-    this.emit(
-      'degraded',
-      new AofError('AOF_DISK_FULL', `writing the append only file: ${reason}; retrying`, { path: this.#fileSet.currentPath }),
-    );
-  }
-
-  #retry(flusher: Flusher): void {
-    const now = this.#env.clock.monotonicMs();
-    if (now < this.#retryAtMs) return;
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
-    this.#retryAtMs = now + this.#retryMs;
-    flusher.resume();
-  }
-
   #onRecovered(): void {
-    if (this.#state !== 'degraded') return;
-    this.#state = 'ready';
-    this.#refusal = null;
-    this.#retryMs = RETRY_FIRST_MS;
-    this.#complainedAtMs = Number.NEGATIVE_INFINITY;
-    this.#env.logger.log('warning', 'AOF write error looks solved, Redis can write again.');
     this.emit('recovered');
     if (!this.#isTurnScheduled) this.#scheduleTurn();
   }
 
-  #fail(fault: number, errno: number): void {
-    const text = errnoText(errno);
-    const reasons: Readonly<Record<number, string>> = {
-      [BlockLogFault.sync]: `Fail to fsync the AOF file: ${text}`,
-      [BlockLogFault.dead]: 'a thread of the append only file died',
-    };
-    const reason = reasons[fault] ?? `Error writing to the AOF file: ${text}`;
-    const path = this.#fileSet.currentPath;
-    const error = new AofError('AOF_FAILED', `${reason}; what was not synced by then has an unknown outcome`, { path });
-    this.#failWith(error, fault === BlockLogFault.dead ? reason : text);
-  }
-
-  /** For good: whoever waits is told that the outcome is unknown; reads go on. */
-  #failWith(error: AofError, reason = error.message): void {
-    if (this.#state === 'failed') return;
-    this.#env.logger.log('warning', error.message);
-    this.#state = 'failed';
-    this.#failure = error;
-    this.#refusal = `MISCONF Errors writing to the AOF file: ${reason}`;
+  #onFailed(error: AofError): void {
     traceFsyncError(this.#settings.dir, this.syncedLsn, error);
-    this.#flusher?.rejectWaiters(error);
     this.emit('failed', error);
     this.emit('progress');
   }
 }
 
+const CLOSED = 'ERR the append only file is closed';
 const FULL = 'MISCONF The append only file buffer is full: the disk does not keep up (aof-buffer-limit)';

@@ -11,19 +11,11 @@ import { type FirstBase, openFirstBase } from './first-base.js';
 import type { DatasetFile } from './load/dataset-loader.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
 import { DirectoryGuard } from './manifest/directory-guard.js';
-import { baseName, incrName, nextBaseSeq, nextIncrSeq } from './manifest/file-names.js';
-import {
-  filesToLoad,
-  isEmpty,
-  lastIncr,
-  type Manifest,
-  withNewBase,
-  withNewIncr,
-  withoutCut,
-  withoutHistory,
-} from './manifest/manifest.js';
+import { baseName, nextBaseSeq } from './manifest/file-names.js';
+import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr, withoutHistory } from './manifest/manifest.js';
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
+import { createEmpty, Segments } from './segments.js';
 import type { EngineSettings } from './settings.js';
 
 export interface OpenedLog {
@@ -44,8 +36,6 @@ export interface BegunEnable {
   abandon(): Promise<void>;
 }
 
-const SESSION_BYTES = 4;
-
 export class FileSet {
   readonly #env: Env;
   readonly #backend: Backend;
@@ -54,7 +44,7 @@ export class FileSet {
   #manifests: ManifestStore | null = null;
   #lock: DirectoryLock | null = null;
   #guard: DirectoryGuard | null = null;
-  #currentPath = '';
+  #segments: Segments | null = null;
   #baseBytes = 0;
 
   constructor(env: Env, backend: Backend, settings: EngineSettings) {
@@ -65,7 +55,7 @@ export class FileSet {
   }
 
   get currentPath(): string {
-    return this.#currentPath;
+    return this.#segments?.currentPath ?? '';
   }
 
   get baseBytes(): number {
@@ -104,8 +94,16 @@ export class FileSet {
     const lock = this.#lock;
     this.#lock = null;
     this.#manifests = null;
+    this.#segments = null;
     this.#guard = null;
     await lock?.release();
+  }
+
+  /** The incr files of the open log. */
+  get segments(): Segments {
+    const { env, appendfilename } = { env: this.#env, appendfilename: this.#settings.appendfilename };
+    this.#segments ??= new Segments({ env, directory: this.#directory, appendfilename, manifests: this.#openManifests() });
+    return this.#segments;
   }
 
   /** Rejects with AOF_FAILED when the AOF directory was removed or replaced: what is written then is found by nobody. */
@@ -127,19 +125,20 @@ export class FileSet {
   /** After loading: the last incr, or a first base and incr where there is nothing yet. On return the manifest names the file. */
   async openForAppend(lsn: number, onProgress: () => void): Promise<OpenedLog> {
     const manifests = this.#openManifests();
-    await this.#finishCuts(manifests);
+    const segments = this.segments;
+    await segments.finishAllCuts();
     if (isEmpty(manifests.current)) await this.#createFirstBase(manifests);
-    let last = lastIncr(manifests.current);
+    const last = lastIncr(manifests.current);
     if (last === null) {
-      const name = await this.#createIncr(manifests.current);
-      this.#env.logger.log('notice', `Creating AOF incr file ${name.name} on server start`);
-      const manifest = await manifests.edit((current) => withNewIncr(current, { ...name, lsn }));
-      last = lastIncr(manifest);
+      const { segment } = await segments.createSegment(lsn);
+      this.#env.logger.log('notice', `Creating AOF incr file ${segment.name} on server start`);
+      await manifests.edit((current) => withNewIncr(current, { name: segment.name, seq: segment.seq, lsn }));
+      segments.adopt({ ...segment, isNamed: true });
     } else {
       this.#env.logger.log('notice', `Opening AOF incr file ${last.name} on server start`);
+      segments.adopt({ name: last.name, seq: last.seq, lsn: last.lsn ?? 0, isNamed: true });
     }
-    if (last === null) throw new TypeError('a manifest that was just edited has no incr');
-    const log = await this.#openLog(last.name, lsn, onProgress);
+    const log = await this.#openLog(lsn, onProgress);
     await this.#collectHistory(manifests);
     return { log, bytesOnDisk: await this.#sizeOf(manifests) };
   }
@@ -147,23 +146,27 @@ export class FileSet {
   /** Files that were there before become history when it is finished: the host's data stands for all of them. */
   async beginEnable(lsn: number, onProgress: () => void): Promise<BegunEnable> {
     const manifests = this.#openManifests();
-    const incr = await this.#createIncr(manifests.current);
+    const segments = this.segments;
+    const { segment } = await segments.createSegment(lsn);
+    segments.adopt({ ...segment, isNamed: true });
     const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
     const base = { name: baseName(this.#settings.appendfilename, seq, 'aof'), seq };
     const writer = await this.#openBase(base.name);
-    const log = await this.#openLog(incr.name, lsn, onProgress);
+    const log = await this.#openLog(lsn, onProgress);
     return {
       log,
       capture: (host) => writer.capture(host),
       finish: async () => {
         this.#baseBytes = await writer.finish();
-        await manifests.edit((current) => withNewIncr(withNewBase(current, base, Number.MAX_SAFE_INTEGER), { ...incr, lsn }));
+        await manifests.edit((current) =>
+          withNewIncr(withNewBase(current, base, Number.MAX_SAFE_INTEGER), { name: segment.name, seq: segment.seq, lsn }),
+        );
         await this.#collectHistory(manifests);
       },
       abandon: async () => {
         await log.close();
         await writer.abandon();
-        await this.#env.files.unlink(join(this.#directory, incr.name));
+        await this.#env.files.unlink(join(this.#directory, segment.name));
       },
     };
   }
@@ -205,49 +208,12 @@ export class FileSet {
     }
   }
 
-  /** A crash in the middle of a roll left a `cut`: the file is made as short as it counts, then the pair goes. */
-  async #finishCuts(manifests: ManifestStore): Promise<void> {
-    for (const file of manifests.current.incrs) {
-      if (file.cut === undefined) continue;
-      const path = join(this.#directory, file.name);
-      const handle = await this.#env.files.open(path, 'update');
-      try {
-        const { size } = await handle.stat();
-        if (size > file.cut) await handle.truncate(file.cut);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      await manifests.edit((current) => withoutCut(current, file.name));
-    }
-  }
-
   async #createFirstBase(manifests: ManifestStore): Promise<void> {
     const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
     const name = baseName(this.#settings.appendfilename, seq, 'aof');
     this.#env.logger.log('notice', `Creating AOF base file ${name} on server start`);
-    await this.#createFile(name);
+    await createEmpty(this.#env, this.#directory, name);
     await manifests.edit((current) => withNewBase(current, { name, seq }, 0));
-  }
-
-  /** On return the file is there, empty, and its directory entry durable. */
-  async #createIncr(manifest: Manifest): Promise<{ name: string; seq: number }> {
-    const seq = nextIncrSeq(this.#settings.appendfilename, manifest);
-    const name = incrName(this.#settings.appendfilename, seq);
-    await this.#createFile(name);
-    return { name, seq };
-  }
-
-  async #createFile(name: string): Promise<void> {
-    const path = join(this.#directory, name);
-    try {
-      const handle = await this.#env.files.open(path, 'replace');
-      await handle.sync();
-      await handle.close();
-      await this.#env.files.syncDirectory(this.#directory);
-    } catch (error) {
-      throw toAofError(error, 'creating', path);
-    }
   }
 
   #openBase(name: string): Promise<FirstBase> {
@@ -257,19 +223,18 @@ export class FileSet {
       path: join(this.#directory, name),
       directory: this.#directory,
       temp: join(this.#settings.dir, `temp-rewriteaof-bg-${this.#env.processes.self.pid}.aof`),
-      session: this.#env.randomHex(SESSION_BYTES),
+      session: this.segments.newSession(),
       checksum: this.#settings.aofChecksum,
     });
   }
 
-  async #openLog(name: string, lsn: number, onProgress: () => void): Promise<BlockLog> {
-    const path = join(this.#directory, name);
+  async #openLog(lsn: number, onProgress: () => void): Promise<BlockLog> {
+    const path = this.currentPath;
     const { size } = await this.#env.files.lstat(path);
-    this.#currentPath = path;
     return this.#backend.openLog({
       path,
       position: size,
-      session: this.#env.randomHex(SESSION_BYTES),
+      session: this.segments.newSession(),
       lsn,
       checksum: this.#settings.aofChecksum,
       retainUntilSynced: this.#settings.appendfsync !== 'no',

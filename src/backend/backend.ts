@@ -113,6 +113,12 @@ export const Status = {
   length: 64,
 } as const;
 
+/** Where the old file of a roll counts to: its bytes from `offset` on were taken over by the new file. `lsn` is the LSN there. */
+export interface RollCut {
+  readonly offset: number;
+  readonly lsn: number;
+}
+
 export const BlockLogFault = {
   none: 0,
   /** write(2) failed; the block is kept as it is. resume() continues exactly where it stopped. */
@@ -187,6 +193,7 @@ export interface BlockLog {
   /** The synchronous switch to the file that openNext() opened. */
   switchToNext(): void;
   resumeTarget(): void;
+  roll(target: BlockLogTarget): Promise<RollCut>;
   /** Cuts the current file back to `offset` bytes; only while nothing is unwritten. Not durable on return. */
   truncate(offset: number): Promise<void>;
   /** On the calling thread, best effort, when the process exits: writes what is not written. Returns the bytes written. */

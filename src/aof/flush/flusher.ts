@@ -17,7 +17,6 @@ export interface FlusherEvents {
   wrote(ms: number): void;
   syncedIn(ms: number): void;
   fault(fault: number, errno: number): void;
-  recovered(): void;
   /** Memory fell below the low mark again. */
   drain(): void;
   /** A write(2) has been under way for 2 s and more. */
@@ -63,7 +62,8 @@ export class Flusher {
   /** When the oldest byte that is not synced was handed over; 0 when everything is synced. */
   #oldestUnsyncedAtMs = 0;
   #isDelayCounted = false;
-  #isHeld = false;
+  #heldWrittenLsn: number | null = null;
+  #heldSyncedLsn: number | null = null;
 
   delayedFsyncs = 0;
 
@@ -85,12 +85,22 @@ export class Flusher {
     return this.#appendedLsn;
   }
 
+  /** While held it stands still: what is in a file that no durable manifest names does not count. */
   get writtenLsn(): number {
-    return this.#value(Status.writtenLsn);
+    return this.#heldWrittenLsn ?? this.#value(Status.writtenLsn);
   }
 
   get syncedLsn(): number {
+    return this.#heldSyncedLsn ?? this.#value(Status.syncedLsn);
+  }
+
+  /** The log's own watermark, held or not. */
+  get rawSyncedLsn(): number {
     return this.#value(Status.syncedLsn);
+  }
+
+  get faultErrno(): number {
+    return this.#value(Status.faultErrno);
   }
 
   get isWritable(): boolean {
@@ -133,9 +143,18 @@ export class Flusher {
     return this.#value(Status.bufferedBytes) >= this.#settings.bufferLimitBytes;
   }
 
-  /** Until released nothing is handed to the writer by this flusher: while no durable manifest names the file. */
+  /**
+   * While no durable manifest names the file: watermarks stand still, and nothing is handed to the writer from here (what the
+   * log writes by itself goes on). On release everything that happened meanwhile counts.
+   */
   hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
+    this.#heldWrittenLsn = isHeld ? this.writtenLsn : null;
+    this.#heldSyncedLsn = isHeld ? this.syncedLsn : null;
+    if (isHeld) return;
+    this.#flushedLsn = Math.min(this.#flushedLsn, this.writtenLsn);
+    this.#syncRequestedLsn = Math.min(this.#syncRequestedLsn, this.syncedLsn);
+    this.#waiters.resolveUpTo(this.syncedLsn);
+    this.#events.progress();
   }
 
   resetStatistics(): void {
@@ -144,7 +163,7 @@ export class Flusher {
 
   /** Hands over what the policy says. At the end of each turn, and from the cron. */
   run(): void {
-    if (this.#fault !== BlockLogFault.none || this.#isHeld) return;
+    if (this.#fault !== BlockLogFault.none || this.#heldSyncedLsn !== null) return;
     const nowMs = this.#clock.monotonicMs();
     const decision = decideFlush({
       policy: this.#settings.appendfsync,
@@ -180,8 +199,8 @@ export class Flusher {
 
   /** From the log's onProgress, and from the cron. */
   look(): void {
-    const before = this.#status[Status.writtenLsn] as number;
-    const beforeSynced = this.#status[Status.syncedLsn] as number;
+    const before = this.writtenLsn;
+    const beforeSynced = this.syncedLsn;
     const faultBefore = this.#fault;
     this.#log.status(this.#status);
     // A SELECT may have been appended for a command that was then refused.
@@ -192,7 +211,7 @@ export class Flusher {
     if (syncedLsn > beforeSynced) {
       if (syncedLsn >= this.#flushedLsn) this.#oldestUnsyncedAtMs = 0;
       else this.#oldestUnsyncedAtMs = this.#clock.monotonicMs();
-      if (!this.#isHeld) this.#waiters.resolveUpTo(syncedLsn);
+      this.#waiters.resolveUpTo(syncedLsn);
     }
     this.#noteMemory();
     this.#noteDelay();
@@ -226,10 +245,8 @@ export class Flusher {
   #noteFault(): void {
     const fault = this.#value(Status.fault);
     if (fault === this.#fault) return;
-    const had = this.#fault;
     this.#fault = fault;
-    if (fault !== BlockLogFault.none) this.#events.fault(fault, this.#value(Status.faultErrno));
-    else if (had !== BlockLogFault.none) this.#events.recovered();
+    if (fault !== BlockLogFault.none) this.#events.fault(fault, this.faultErrno);
   }
 
   #noteTimes(): void {

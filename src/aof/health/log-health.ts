@@ -1,0 +1,191 @@
+/**
+ * ready -> degraded -> ready, or failed: what a fault of the log means for those who append and wait. fault-policy decides, roll.ts
+ * performs; this keeps the state, the refusal that writers read, and the clock of retries.
+ */
+import { type BlockLog, BlockLogFault } from '../../backend/backend.js';
+import type { Env } from '../../env/env.js';
+import { AofError, toAofError } from '../../errors.js';
+import { errnoText } from '../errno-text.js';
+import type { Flusher } from '../flush/flusher.js';
+import { type FaultResponse, respondToFault, retryDelayMs } from './fault-policy.js';
+import { type RollFiles, roll } from './roll.js';
+
+export type LogCondition = 'ready' | 'degraded' | 'failed';
+
+export interface LogHealthEvents {
+  degraded(error: AofError): void;
+  recovered(): void;
+  failed(error: AofError): void;
+}
+
+export interface LogHealthOptions {
+  readonly env: Env;
+  readonly files: RollFiles;
+  readonly log: BlockLog;
+  readonly flusher: Flusher;
+  readonly events: LogHealthEvents;
+}
+
+/** The same complaint is logged at most this often, as Redis does. */
+const COMPLAIN_EVERY_MS = 30_000;
+
+export class LogHealth {
+  readonly #options: LogHealthOptions;
+  #condition: LogCondition = 'ready';
+  #refusal: string | null = null;
+  #failure: AofError | null = null;
+  #failures = 0;
+  #retryAtMs = 0;
+  #complainedAtMs = Number.NEGATIVE_INFINITY;
+  #isClosing = false;
+  /** The roll that is under way; settles, never rejects. */
+  #rolling: Promise<void> | null = null;
+  /** Woken by look(): the roll waits for the new file's sync. */
+  #onLook: (() => void) | null = null;
+
+  constructor(options: LogHealthOptions) {
+    this.#options = options;
+  }
+
+  get condition(): LogCondition {
+    return this.#condition;
+  }
+
+  /** An error reply for writes; null while they are taken. */
+  get refusal(): string | null {
+    return this.#refusal;
+  }
+
+  get failure(): AofError | null {
+    return this.#failure;
+  }
+
+  /** From the flusher, when the log's fault has changed. */
+  onFault(fault: number, errno: number): void {
+    if (this.#condition === 'failed' || this.#rolling !== null) return;
+    this.#respond(respondToFault(fault, errno), fault, errno);
+  }
+
+  /** After each look at the log: whether it is well again. */
+  look(): void {
+    this.#onLook?.();
+    const { flusher } = this.#options;
+    if (this.#condition !== 'degraded' || this.#rolling !== null || flusher.fault !== BlockLogFault.none) return;
+    if (flusher.writtenLsn >= flusher.appendedLsn) this.#recover();
+  }
+
+  /** From the cron: continues a write that failed for lack of room, when its time has come. */
+  retry(): void {
+    const { env, flusher } = this.#options;
+    if (this.#condition !== 'degraded' || this.#rolling !== null || flusher.fault !== BlockLogFault.write) return;
+    if (env.clock.monotonicMs() < this.#retryAtMs) return;
+    this.#failures++;
+    this.#retryAtMs = env.clock.monotonicMs() + retryDelayMs(this.#failures);
+    flusher.resume();
+  }
+
+  /** For good: whoever waits is told that the outcome is unknown; reads go on. */
+  fail(error: AofError, reason = error.message): void {
+    if (this.#condition === 'failed') return;
+    this.#options.env.logger.log('warning', error.message);
+    this.#condition = 'failed';
+    this.#failure = error;
+    this.#refusal = misconf(reason);
+    this.#options.flusher.rejectWaiters(error);
+    this.#options.events.failed(error);
+  }
+
+  /** No further attempts. Resolves when none is under way. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#onLook?.();
+    await this.#rolling;
+  }
+
+  #respond(response: FaultResponse, fault: number, errno: number): void {
+    const { env, log } = this.#options;
+    const text = errnoText(errno);
+    if (response === 'fail') {
+      const what = fault === BlockLogFault.dead ? 'a thread of the append only file died' : text;
+      this.fail(new AofError('AOF_FAILED', `${what}; what was not synced by then has an unknown outcome`), what);
+      return;
+    }
+    const what = fault === BlockLogFault.sync ? `Fail to fsync the AOF file: ${text}` : `Error writing to the AOF file: ${text}`;
+    this.#complain(what);
+    this.#refusal = misconf(text);
+    this.#retryAtMs = env.clock.monotonicMs() + retryDelayMs(this.#failures);
+    if (this.#condition === 'ready') {
+      this.#condition = 'degraded';
+      this.#options.events.degraded(new AofError(response === 'retry' ? 'AOF_DISK_FULL' : 'AOF_IO', what));
+    }
+    if (response === 'roll') this.#rolling = this.#roll(log);
+  }
+
+  async #roll(log: BlockLog): Promise<void> {
+    const { env, files, flusher } = this.#options;
+    flusher.hold(true);
+    try {
+      await roll({ env, files, log, untilSynced: () => this.#untilSynced(), isClosing: () => this.#isClosing });
+      this.#rolling = null;
+      flusher.hold(false);
+      this.#recover();
+      flusher.look();
+    } catch (error) {
+      this.#rolling = null;
+      const known = toAofError(error, 'rolling to a new segment');
+      if (known.code === 'AOF_ABORTED') return;
+      this.fail(unknownOutcome(known));
+    }
+  }
+
+  /** Everything that is appended is synced in the file at hand, or the fault that keeps it from being so. */
+  #untilSynced(): Promise<void> {
+    const { flusher } = this.#options;
+    const target = flusher.appendedLsn;
+    return new Promise((resolve, reject) => {
+      const settle = (action: () => void) => {
+        this.#onLook = null;
+        action();
+      };
+      this.#onLook = () => {
+        const { fault, rawSyncedLsn, faultErrno } = flusher;
+        if (this.#isClosing) settle(() => reject(new AofError('AOF_ABORTED', 'closed while rolling')));
+        else if (fault === BlockLogFault.dead)
+          settle(() => reject(new AofError('AOF_FAILED', 'a thread of the append only file died')));
+        else if (fault !== BlockLogFault.none) settle(() => reject(new AofError('AOF_IO', errnoText(faultErrno))));
+        else if (rawSyncedLsn >= target) settle(resolve);
+      };
+      // The filling block too.
+      this.#options.log.flush(true);
+      flusher.look();
+      this.#onLook?.();
+    });
+  }
+
+  #recover(): void {
+    if (this.#condition !== 'degraded') return;
+    this.#condition = 'ready';
+    this.#refusal = null;
+    this.#failures = 0;
+    this.#complainedAtMs = Number.NEGATIVE_INFINITY;
+    this.#options.env.logger.log('warning', 'AOF write error looks solved, Redis can write again.');
+    this.#options.events.recovered();
+  }
+
+  #complain(what: string): void {
+    const now = this.#options.env.clock.monotonicMs();
+    if (now - this.#complainedAtMs < COMPLAIN_EVERY_MS) return;
+    this.#complainedAtMs = now;
+    this.#options.env.logger.log('warning', what);
+  }
+}
+
+function misconf(reason: string): string {
+  return `MISCONF Errors writing to the AOF file: ${reason}`;
+}
+
+function unknownOutcome(error: AofError): AofError {
+  if (error.code === 'AOF_FAILED') return error;
+  const message = `${error.message}; what was not synced by then has an unknown outcome`;
+  return new AofError('AOF_FAILED', message, { path: error.path, cause: error });
+}

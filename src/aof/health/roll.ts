@@ -1,0 +1,112 @@
+/**
+ * A roll: the file that failed is given up, and everything that is not known to be synced goes to a new one (architecture, decision 1).
+ *
+ *   (a) a new segment, whose directory entry is durable, gets the retained blocks and is synced
+ *   (b) the manifest names it and says with `cut` how far the old one counts: durable, and only now does any of it count
+ *   (c) the old segment is cut there and synced   (d) the manifest without `cut`
+ *
+ * A crash anywhere loses nothing and doubles nothing. A step that fails is tried again with back-off, on a fresh segment when the
+ * new one failed too. Segments that failed before a manifest named them and of which nothing counts are removed.
+ */
+import type { BlockLog, BlockLogTarget } from '../../backend/backend.js';
+import type { Env } from '../../env/env.js';
+import { AofError, toAofError } from '../../errors.js';
+import { isHopeless, retryDelayMs } from './fault-policy.js';
+
+/** A segment that appends went to. */
+export interface Segment {
+  readonly name: string;
+  readonly seq: number;
+  /** LSN of its first payload byte. */
+  readonly lsn: number;
+  /** Whether a durable manifest names it. */
+  isNamed: boolean;
+  /** How far it counts, when it was given up. */
+  cut?: number;
+}
+
+/** What a roll needs of the file set. */
+export interface RollFiles {
+  readonly currentSegment: Segment;
+  /** On return the file is there, empty, its directory entry durable. Its name was never used. */
+  createSegment(lsn: number): Promise<{ segment: Segment; target: BlockLogTarget }>;
+  /** On return the manifest is durable: given-up segments with their cuts, the last one without. */
+  nameSegments(segments: readonly Segment[]): Promise<void>;
+  /** Cuts a named segment to where it counts, durably, and takes the cut from the manifest. */
+  finishCut(segment: Segment): Promise<void>;
+  /** Removes a segment that no manifest names. */
+  removeSegment(segment: Segment): Promise<void>;
+}
+
+export interface RollOptions {
+  readonly env: Env;
+  readonly files: RollFiles;
+  readonly log: BlockLog;
+  /** Resolves when everything that was handed to the new file is synced there, rejects at its next fault. */
+  readonly untilSynced: () => Promise<void>;
+  readonly isClosing: () => boolean;
+}
+
+/**
+ * Resolves when what was acked is safe and the log goes on. Rejects with AOF_FAILED or AOF_READONLY when nothing helps, with AOF_ABORTED when
+ * it was closed meanwhile.
+ */
+export async function roll(options: RollOptions): Promise<void> {
+  const segments: Segment[] = [options.files.currentSegment];
+  for (let failures = 0; ; failures++) {
+    if (options.isClosing()) throw new AofError('AOF_ABORTED', 'closed while rolling to a new segment');
+    try {
+      await takeOver(options, segments);
+      break;
+    } catch (error) {
+      await backOff(options, error, failures);
+    }
+  }
+  const last = segments[segments.length - 1] as Segment;
+  const counting = segments.filter((segment) => segment === last || segment.isNamed || segment.cut !== 0);
+  for (let failures = 0; ; failures++) {
+    try {
+      await options.files.nameSegments(counting);
+      break;
+    } catch (error) {
+      await backOff(options, error, failures);
+    }
+  }
+  await tidy(options, segments);
+}
+
+/** One attempt on a fresh segment. What it finds out about the one before stays in `segments` also when it fails. */
+async function takeOver({ files, log, untilSynced }: RollOptions, segments: Segment[]): Promise<void> {
+  const old = segments[segments.length - 1] as Segment;
+  const { segment, target } = await files.createSegment(old.lsn);
+  let cut: { offset: number; lsn: number };
+  try {
+    cut = await log.roll(target);
+  } catch (error) {
+    await files.removeSegment(segment).catch(() => {});
+    throw error;
+  }
+  old.cut = cut.lsn <= old.lsn && !old.isNamed ? 0 : cut.offset;
+  segments.push({ ...segment, lsn: cut.lsn });
+  await untilSynced();
+}
+
+async function backOff({ env, isClosing }: RollOptions, error: unknown, failures: number): Promise<void> {
+  const known = toAofError(error, 'rolling to a new segment');
+  if (isHopeless(known.code)) throw known;
+  if (isClosing()) throw new AofError('AOF_ABORTED', `closed while rolling to a new segment: ${known.message}`, { cause: known });
+  env.logger.log('warning', `Rolling the AOF to a new segment failed, trying again: ${known.message}`);
+  await new Promise<void>((resolve) => void env.timers.after(retryDelayMs(failures), resolve, true));
+}
+
+/** Everything counts already; what fails here is done by the next start. */
+async function tidy({ env, files }: RollOptions, segments: readonly Segment[]): Promise<void> {
+  for (const segment of segments.slice(0, -1)) {
+    try {
+      if (segment.isNamed) await files.finishCut(segment);
+      else await files.removeSegment(segment);
+    } catch (error) {
+      env.logger.log('warning', `Left for the next start: ${toAofError(error, 'tidying up after a roll').message}`);
+    }
+  }
+}

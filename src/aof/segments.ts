@@ -1,0 +1,129 @@
+/**
+ * The incr files of an open log: the one that is appended to, and those that a roll makes. The order of steps is the durability: a
+ * file's directory entry is durable before a manifest names it, and nothing is cut or removed that a manifest may still count.
+ */
+import { join } from 'node:path';
+import type { BlockLogTarget } from '../backend/backend.js';
+import type { Env } from '../env/env.js';
+import { toAofError } from '../errors.js';
+import type { RollFiles, Segment } from './health/roll.js';
+import { incrName, nextIncrSeq } from './manifest/file-names.js';
+import { type Manifest, withCut, withNewIncr, withoutCut } from './manifest/manifest.js';
+import type { ManifestStore } from './manifest/manifest-store.js';
+
+export interface SegmentsOptions {
+  readonly env: Env;
+  readonly directory: string;
+  readonly appendfilename: string;
+  readonly manifests: ManifestStore;
+}
+
+const SESSION_BYTES = 4;
+
+export class Segments implements RollFiles {
+  readonly #env: Env;
+  readonly #directory: string;
+  readonly #appendfilename: string;
+  readonly #manifests: ManifestStore;
+  #current: Segment | null = null;
+  #lastSeq = 0;
+
+  constructor(options: SegmentsOptions) {
+    this.#env = options.env;
+    this.#directory = options.directory;
+    this.#appendfilename = options.appendfilename;
+    this.#manifests = options.manifests;
+  }
+
+  get currentSegment(): Segment {
+    if (this.#current === null) throw new TypeError('no segment is open');
+    return this.#current;
+  }
+
+  get currentPath(): string {
+    return this.#current === null ? '' : join(this.#directory, this.#current.name);
+  }
+
+  /** The file that appends go to from now on. */
+  adopt(segment: Segment): void {
+    this.#current = segment;
+  }
+
+  newSession(): string {
+    return this.#env.randomHex(SESSION_BYTES);
+  }
+
+  async createSegment(lsn: number): Promise<{ segment: Segment; target: BlockLogTarget }> {
+    const seq = Math.max(nextIncrSeq(this.#appendfilename, this.#manifests.current), this.#lastSeq + 1);
+    const name = incrName(this.#appendfilename, seq);
+    this.#lastSeq = seq;
+    const path = await createEmpty(this.#env, this.#directory, name);
+    return { segment: { name, seq, lsn, isNamed: false }, target: { path, position: 0, session: this.newSession() } };
+  }
+
+  async nameSegments(segments: readonly Segment[]): Promise<void> {
+    await this.#manifests.edit((manifest) => segments.reduce(withSegment, manifest));
+    for (const segment of segments) segment.isNamed = true;
+    const last = segments[segments.length - 1];
+    if (last !== undefined) this.#current = last;
+    this.#env.logger.log('notice', `Creating AOF incr file ${this.currentSegment.name} after an error of the one before`);
+  }
+
+  async finishCut(segment: Segment): Promise<void> {
+    if (segment.cut === undefined) return;
+    await cutFile(this.#env, join(this.#directory, segment.name), segment.cut);
+    await this.#manifests.edit((manifest) => withoutCut(manifest, segment.name));
+  }
+
+  async removeSegment(segment: Segment): Promise<void> {
+    if (this.#manifests.mayBeNamed(segment.name)) return;
+    await this.#env.files.unlink(join(this.#directory, segment.name));
+  }
+
+  /** At start: a crash in the middle of a roll left a `cut`. */
+  async finishAllCuts(): Promise<void> {
+    for (const { name, cut } of this.#manifests.current.incrs) {
+      if (cut === undefined) continue;
+      await cutFile(this.#env, join(this.#directory, name), cut);
+      await this.#manifests.edit((manifest) => withoutCut(manifest, name));
+    }
+  }
+}
+
+function withSegment(manifest: Manifest, { name, seq, lsn, cut }: Segment): Manifest {
+  const isThere = manifest.incrs.some((incr) => incr.name === name);
+  const named = isThere ? manifest : withNewIncr(manifest, { name, seq, lsn });
+  return cut === undefined ? named : withCut(named, name, cut);
+}
+
+/** On return the file is there, empty, and its directory entry durable. Returns its path. */
+export async function createEmpty(env: Env, directory: string, name: string): Promise<string> {
+  const path = join(directory, name);
+  try {
+    const handle = await env.files.open(path, 'replace');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await env.files.syncDirectory(directory);
+    return path;
+  } catch (error) {
+    throw toAofError(error, 'creating', path);
+  }
+}
+
+/** On return the file is at most `size` bytes long, durably. */
+async function cutFile(env: Env, path: string, size: number): Promise<void> {
+  try {
+    const handle = await env.files.open(path, 'update');
+    try {
+      if ((await handle.stat()).size > size) await handle.truncate(size);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw toAofError(error, 'cutting', path);
+  }
+}
