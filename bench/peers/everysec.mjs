@@ -17,6 +17,8 @@ import { filesIn, logBytesIn, readAll } from './page-cache.mjs';
 
 /** Commands between two turns of the event loop, where a row runs a store for long: as many as a server may get at once. */
 const TURN_COMMANDS = 4096;
+/** Commands between two syncs while a store is filled: 20 MB of log, well inside the memory that it may use. */
+const FILL_COMMANDS = 2 ** 18;
 
 export { calls } from '../micro/calls.mjs';
 
@@ -231,7 +233,7 @@ export async function held({ dir, keys, count, backend }) {
   const value = 'v'.repeat(32);
   for (let i = 0; i < keys; i++) {
     db.set(keyOf(i), value);
-    if ((i & (TURN_COMMANDS - 1)) === 0) await db.synced();
+    if ((i & (FILL_COMMANDS - 1)) === 0) await db.synced();
   }
   await db.synced();
   const next = generator(1);
