@@ -251,7 +251,10 @@ export interface ReadOutcome {
   readonly commands: number;
   /** After the last whole record that was delivered (annotated: after the last whole valid block). */
   readonly validEnd: number;
-  /** Where the first execution unit that is not whole begins, or validEnd when all are whole: the place to cut. */
+  /**
+   * Where the first execution unit that is not whole begins, or validEnd when all are whole: the place to cut. MULTI alone
+   * tells (f=m does not): a block may be sealed, and its records acknowledged, before the unit that they end is ended.
+   */
   readonly unitStart: number;
   /** MULTI without EXEC is open at validEnd. unitStart is then before that MULTI (before its block, where annotated). */
   readonly openMulti: boolean;
