@@ -78,6 +78,12 @@ describe.skipIf(native === null)('hostile arguments', () => {
     expect(rig.stat('appendedLsn')).toBe(0);
   });
 
+  it('appendRawChecked of nothing is a record that ends too early', async () => {
+    const rig = await open();
+    expect(rig.log.appendRawChecked(new Uint8Array(3), 2, 2)).toBe(-1);
+    expect(rig.stat('appendedLsn')).toBe(0);
+  });
+
   it.each([
     [0, 4],
     [-1, 2],
