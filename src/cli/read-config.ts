@@ -68,5 +68,6 @@ function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : '';
   if (code === 'ENOENT') return 'No such file or directory';
   if (code === 'EACCES') return 'Permission denied';
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'Not a directory';
   return error instanceof Error ? error.message : String(error);
 }
