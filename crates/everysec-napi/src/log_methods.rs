@@ -129,10 +129,6 @@ unsafe extern "C" fn append_raw(env: Env, info: CallbackInfo) -> Value {
 
 unsafe extern "C" fn append_raw_checked(env: Env, info: CallbackInfo) -> Value {
     method(env, info, |this, [bytes, start, end]| {
-        if js::get_number(env, start, "start")? == js::get_number(env, end, "end")? {
-            // No record at all ends too early.
-            return js::number(env, -1.0);
-        }
         let view = range_of(env, bytes, start, end)?;
         // SAFETY: as in append_raw().
         let records = unsafe { view.as_slice() };
