@@ -182,6 +182,18 @@ export async function load({ source, count, backend }) {
   return throughput(count, bytes, seconds);
 }
 
+/** Start to ready of the embedded store: parsed, checked and applied. */
+export async function loadStore({ source, count, backend }) {
+  const { open } = await importDoor('index');
+  readAll(filesIn(source));
+  const bytes = logBytesIn(source);
+  const begin = now();
+  const db = await unlessUnsupported(backend, open({ dir: source, backend, appendonly: true }));
+  const seconds = now() - begin;
+  await db.close();
+  return throughput(count, bytes, seconds);
+}
+
 /** `flushes` times `perFlush` commands and a wait for their sync: how long the log grew. */
 export async function growth({ dir, flushes, perFlush, pool: shape, ...options }) {
   const pool = makePool(shape);
