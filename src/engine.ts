@@ -8,7 +8,7 @@ import { Flusher } from './aof/flush/flusher.js';
 import { LogHealth } from './aof/health/log-health.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
 import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
-import type { LoadProgress } from './aof/load/load-progress.js';
+import { LoadProgress } from './aof/load/load-progress.js';
 import { Propagator } from './aof/propagate/propagator.js';
 import type { EngineSettings } from './aof/settings.js';
 import { traceFsync, traceFsyncError, traceLoad } from './aof/tracing.js';
@@ -94,6 +94,9 @@ export class Engine extends EventEmitter<EngineEvents> {
   async open(): Promise<void> {
     try {
       this.#phase = 'loading';
+      // INFO shows the fields of loading from the first moment on, with 0 bytes until the files are known.
+      const { clock } = this.#env;
+      this.#progress = new LoadProgress(Math.floor(clock.unixMs() / 1000), () => clock.monotonicMs(), 0);
       if (this.#settings.appendonly) {
         await this.#fileSet.acquire();
         const loaded = await traceLoad(this.#settings.dir, () => this.#load());

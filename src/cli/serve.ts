@@ -149,6 +149,8 @@ function writePidFile(path: string, log: Log): () => void {
   return () => rmSync(path, { force: true });
 }
 
+/** With the stable code behind an AofError's text: docs/errors.md is looked up by it. */
 function messageOf(error: unknown): string {
+  if (error instanceof AofError) return `${error.message} (${error.code})`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -18,6 +18,17 @@ const PRELUDE = `
     fs.writeFileSync(file, '');
     return addon.openLog(file, 0, '0123abcd', 0, true, true, onProgress);
   };
+  const count = (ids, is) => ids.filter((id) => { try { return is(id); } catch { return false; } }).length;
+  const threads = () => count(fs.readdirSync('/proc/self/task'), (id) => fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8').startsWith('everysec'));
+  const files = () => count(fs.readdirSync('/proc/self/fd'), (fd) => fs.readlinkSync('/proc/self/fd/' + fd).startsWith(directory));
+  /** Waits until no thread and no file of a log is left; a thread that has said its last word takes a moment to be gone. */
+  const gone = async () => {
+    for (let i = 0; i < 500 && threads() + files() > 0; i++) {
+      global.gc?.();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    console.log(threads(), files());
+  };
   /** Records k0, k1, ... */
   const fill = (log, count, from = 0) => { for (let i = from; i < from + count; i++) log.append('SET', 'k' + i, 'v'.repeat(32)); };
 `;

@@ -7,20 +7,6 @@ import { nativeFactory } from '../support/native-factory.js';
 import { removeTempDirs, tempDir } from '../support/temp-dirs.js';
 import { ended, runChild } from './child-process.js';
 
-/** Waits until the process has no thread, descriptor of a log more than before; says 'gone'. */
-const UNTIL_GONE = `
-  const threads = () => fs.readdirSync('/proc/self/task').filter((id) => {
-    try { return fs.readFileSync('/proc/self/task/' + id + '/comm', 'utf8').startsWith('everysec'); } catch { return false; }
-  }).length;
-  const files = () => fs.readdirSync('/proc/self/fd').filter((fd) => {
-    try { return fs.readlinkSync('/proc/self/fd/' + fd).startsWith(directory); } catch { return false; }
-  }).length;
-  for (let i = 0; i < 500 && threads() + files() > 0; i++) {
-    global.gc();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  console.log(threads(), files());`;
-
 describe.skipIf(nativeFactory() === null || process.platform !== 'linux')('garbage collection', () => {
   afterEach(removeTempDirs);
 
@@ -37,7 +23,7 @@ describe.skipIf(nativeFactory() === null || process.platform !== 'linux')('garba
         }
         return 'open';
       })());
-      ${UNTIL_GONE}`;
+      await gone();`;
     expect(await runChild(script, directory, ['--expose-gc'])).toEqual(ended('open', '0 0'));
     for (let i = 0; i < 20; i++) expect(decodeBlocks(readFileSync(join(directory, `log${i}`)))).toHaveLength(1);
   });
@@ -55,7 +41,7 @@ describe.skipIf(nativeFactory() === null || process.platform !== 'linux')('garba
     const directory = tempDir('gc');
     const script = `
       await (async () => { const log = await open('a'); fill(log, 10); await log.close(); })();
-      ${UNTIL_GONE}`;
+      await gone();`;
     expect(await runChild(script, directory, ['--expose-gc'])).toEqual(ended('0 0'));
   });
 

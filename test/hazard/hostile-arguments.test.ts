@@ -86,9 +86,10 @@ describe.skipIf(native === null)('hostile arguments', () => {
     [0, Number.NaN],
     [0, 2 ** 53],
     [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY],
-  ])('appendRaw from %d to %d of three bytes is refused', async (start, end) => {
+  ])('raw bytes from %d to %d of three are refused', async (start, end) => {
     const rig = await open();
     expect(() => rig.log.appendRaw(new Uint8Array(3), start, end)).toThrow(RangeError);
+    expect(() => rig.log.appendRawChecked(new Uint8Array(3), start, end)).toThrow(RangeError);
     expect(rig.stat('appendedLsn')).toBe(0);
   });
 });

@@ -4,7 +4,7 @@
 use crate::block::Block;
 use crate::block_format::{Flag, Session, Stamp};
 use crate::limits::{ANNOTATION_BYTES, BLOCK_BYTES, SMALL_BLOCK_SHARE};
-use crate::resp::check::record_end;
+use crate::resp::check::{check_records, record_end};
 
 /// Where sealed blocks go.
 pub trait BlockSink {
@@ -30,6 +30,9 @@ pub struct BlockBuffer<S: BlockSink> {
     start_db: u32,
     db: u32,
     is_in_unit: bool,
+    /// Where in the filling block the open unit begins, and the database selected there. None: in an earlier block.
+    unit_start: Option<usize>,
+    unit_db: u32,
     /// Unix seconds of the last tick, and those of the last `t=`; 0: none.
     seconds: u64,
     written_seconds: u64,
@@ -50,6 +53,8 @@ impl<S: BlockSink> BlockBuffer<S> {
             start_db: 0,
             db: 0,
             is_in_unit: false,
+            unit_start: None,
+            unit_db: 0,
             seconds: 0,
             written_seconds: 0,
             is_annotated: annotated,
@@ -66,6 +71,9 @@ impl<S: BlockSink> BlockBuffer<S> {
 
     /// Room for a record of `size` bytes, after sealing what it does not fit behind.
     pub fn room_for(&mut self, size: usize) -> &mut [u8] {
+        if size > self.room().len() {
+            self.seal_before_unit();
+        }
         if size > self.room().len() {
             self.seal();
         }
@@ -95,6 +103,21 @@ impl<S: BlockSink> BlockBuffer<S> {
         }
         self.room()[..records.len()].copy_from_slice(records);
         self.commit(records.len())
+    }
+
+    /// As append(), of bytes that are checked first (see check_records). Checked is the copy: the caller's memory may be
+    /// shared with a thread that writes to it.
+    pub fn append_checked(&mut self, records: &[u8]) -> Result<u64, usize> {
+        let size = records.len();
+        if size > self.room().len() {
+            let copy = records.to_vec();
+            check_records(&copy)?;
+            return Ok(self.append_long(&copy));
+        }
+        let room = &mut self.room()[..size];
+        room.copy_from_slice(records);
+        check_records(room)?;
+        Ok(self.commit(size))
     }
 
     #[cold]
@@ -132,11 +155,30 @@ impl<S: BlockSink> BlockBuffer<S> {
         &mut self.sink
     }
 
+    /// A unit that outgrows the block in which it began gets a block of its own: what stands before it is sealed, what there is
+    /// of it moves on. Cuts happen at the start of a block, so a torn unit takes no whole one with it. Once per unit.
+    #[cold]
+    fn seal_before_unit(&mut self) {
+        let Some(start) = self.unit_start.take() else { return };
+        if start == 0 {
+            return;
+        }
+        let begun = self.memory[ANNOTATION_BYTES + start..ANNOTATION_BYTES + self.len].to_vec();
+        self.len = start;
+        self.is_in_unit = false;
+        self.seal();
+        self.is_in_unit = true;
+        self.start_db = self.unit_db;
+        self.len = begun.len();
+        self.memory[ANNOTATION_BYTES..ANNOTATION_BYTES + begun.len()].copy_from_slice(&begun);
+    }
+
     /// Hands the filling block over, if there is anything in it.
     pub fn seal(&mut self) {
         if self.len == 0 {
             return;
         }
+        self.unit_start = None;
         let flag = if self.is_in_unit { Flag::More } else { Flag::None };
         let stamp = self.stamp(flag);
         let len = std::mem::take(&mut self.len);
@@ -166,6 +208,8 @@ impl<S: BlockSink> BlockBuffer<S> {
 
     pub fn set_in_unit(&mut self, is_in_unit: bool) {
         self.is_in_unit = is_in_unit;
+        self.unit_start = is_in_unit.then_some(self.len);
+        self.unit_db = self.db;
     }
 
     pub fn is_in_unit(&self) -> bool {

@@ -15,9 +15,11 @@ pub mod syncer;
 pub mod writer;
 
 // Read side: command_reader -> log_walker -> block_parse, resp/parse -> read_outcome.
+pub mod bad_place;
 pub mod behind_search;
 pub mod block_parse;
 pub mod command_reader;
+pub mod comment_line;
 pub mod log_walker;
 pub mod read_outcome;
 pub mod unit_tracker;

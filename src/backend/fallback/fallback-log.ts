@@ -40,6 +40,9 @@ export class FallbackLog implements BlockLog {
   private db = 0;
   private blockDb = 0;
   private isInUnit = false;
+  /** Where the open unit begins in the filling block, and the database selected there; -1: in an earlier block. */
+  private unitAt = -1;
+  private unitDb = 0;
 
   static async open(env: Env, options: BlockLogOptions): Promise<FallbackLog> {
     return new FallbackLog(env, options, await openTarget(env.files, options));
@@ -151,8 +154,8 @@ export class FallbackLog implements BlockLog {
   }
 
   private makeRoom(length: number): void {
-    const filled = this.at - this.origin;
-    if (filled > 0 && filled + length > BlockLimits.blockBytes) this.seal();
+    if (this.at - this.origin + length > BlockLimits.blockBytes) this.sealBeforeUnit();
+    if (this.at - this.origin + length > BlockLimits.blockBytes) this.seal();
     if (length > BlockLimits.blockBytes) {
       const lsn = this.lsnBase + this.at;
       this.beginBlock(this.pool.takeLong(length), BlockLimits.annotationBytes, lsn);
@@ -171,6 +174,24 @@ export class FallbackLog implements BlockLog {
     this.beginBlock(chunk, origin2, this.lsnBase + origin);
     this.at = origin2 + (at - origin);
     this.blockDb = blockDb;
+    if (this.unitAt >= 0) this.unitAt += origin2 - origin;
+  }
+
+  /**
+   * A unit that outgrows the block in which it began gets a block of its own: what stands before it is sealed, what there is of
+   * it moves on. Cuts happen at the start of a block, so a torn unit takes no whole one with it. Once per unit.
+   */
+  private sealBeforeUnit(): void {
+    const { unitAt } = this;
+    this.unitAt = -1;
+    if (unitAt <= this.origin) return;
+    const begun = Buffer.from(this.bytes.subarray(unitAt, this.at));
+    this.at = unitAt;
+    this.sealAs('');
+    this.pipeline.startWrite();
+    this.blockDb = this.unitDb;
+    if (this.at + begun.length > this.limit) this.moveToFreshChunk();
+    this.at += begun.copy(this.bytes, this.at);
   }
 
   /** A record longer than a block does not wait for more. */
@@ -180,6 +201,7 @@ export class FallbackLog implements BlockLog {
   }
 
   private seal(): void {
+    this.unitAt = -1;
     if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
     this.pipeline.startWrite();
   }
@@ -206,10 +228,13 @@ export class FallbackLog implements BlockLog {
 
   beginUnit(): void {
     this.isInUnit = true;
+    this.unitAt = this.at;
+    this.unitDb = this.db;
   }
 
   endUnit(): void {
     this.isInUnit = false;
+    this.unitAt = -1;
   }
 
   tick(seconds: number): void {
