@@ -64,6 +64,10 @@ export class Flusher {
   #isDelayCounted = false;
   #heldWrittenLsn: number | null = null;
   #heldSyncedLsn: number | null = null;
+  /** What progress and waiters were told last. Not the status: that is filled between two looks as well. */
+  #announcedWrittenLsn: number;
+  #announcedSyncedLsn: number;
+  #isStopped = false;
 
   delayedFsyncs = 0;
 
@@ -76,6 +80,8 @@ export class Flusher {
     this.#appendedLsn = options.lsn;
     this.#flushedLsn = options.lsn;
     this.#syncRequestedLsn = options.lsn;
+    this.#announcedWrittenLsn = options.lsn;
+    this.#announcedSyncedLsn = options.lsn;
     this.#pressureCheckLsn = options.lsn + PRESSURE_STEP_BYTES;
     this.#lastSyncAtMs = options.clock.monotonicMs();
     this.#log.status(this.#status);
@@ -128,7 +134,8 @@ export class Flusher {
       writtenLsn: this.writtenLsn,
       syncedLsn: this.syncedLsn,
       writeAgeMs: this.#value(Status.writeAgeMicros) / 1000,
-      hasFault: this.#fault !== BlockLogFault.none,
+      // What is written while held goes to a file that does not count yet.
+      hasFault: this.#fault !== BlockLogFault.none || this.#isHeld,
     });
   }
 
@@ -148,13 +155,20 @@ export class Flusher {
    * log writes by itself goes on). On release everything that happened meanwhile counts.
    */
   hold(isHeld: boolean): void {
+    if (this.#isStopped) return;
     this.#heldWrittenLsn = isHeld ? this.writtenLsn : null;
     this.#heldSyncedLsn = isHeld ? this.syncedLsn : null;
     if (isHeld) return;
     this.#flushedLsn = Math.min(this.#flushedLsn, this.writtenLsn);
     this.#syncRequestedLsn = Math.min(this.#syncRequestedLsn, this.syncedLsn);
-    this.#waiters.resolveUpTo(this.syncedLsn);
-    this.#events.progress();
+    this.#announce(false);
+  }
+
+  /** The log has failed: watermarks stand still for good, nothing is handed over any more, whoever waits is told why. */
+  stop(error: AofError): void {
+    this.hold(true);
+    this.#isStopped = true;
+    this.#waiters.rejectAll(error);
   }
 
   resetStatistics(): void {
@@ -163,7 +177,7 @@ export class Flusher {
 
   /** Hands over what the policy says. At the end of each turn, and from the cron. */
   run(): void {
-    if (this.#fault !== BlockLogFault.none || this.#heldSyncedLsn !== null) return;
+    if (this.#fault !== BlockLogFault.none || this.#isHeld) return;
     const nowMs = this.#clock.monotonicMs();
     const decision = decideFlush({
       policy: this.#settings.appendfsync,
@@ -199,25 +213,17 @@ export class Flusher {
 
   /** From the log's onProgress, and from the cron. */
   look(): void {
-    const before = this.writtenLsn;
-    const beforeSynced = this.syncedLsn;
     const faultBefore = this.#fault;
     this.#log.status(this.#status);
     // A SELECT may have been appended for a command that was then refused.
     this.#appendedLsn = this.#value(Status.appendedLsn);
     this.#noteFault();
     this.#noteTimes();
-    const syncedLsn = this.syncedLsn;
-    if (syncedLsn > beforeSynced) {
-      if (syncedLsn >= this.#flushedLsn) this.#oldestUnsyncedAtMs = 0;
-      else this.#oldestUnsyncedAtMs = this.#clock.monotonicMs();
-      this.#waiters.resolveUpTo(syncedLsn);
-    }
     this.#noteMemory();
     this.#noteDelay();
-    if (syncedLsn > beforeSynced || this.writtenLsn > before || this.#fault !== faultBefore) this.#events.progress();
+    this.#announce(this.#fault !== faultBefore);
     // A waiter that came while a sync was under way, or `always` with more appended since.
-    if (this.#appendedLsn > syncedLsn) this.run();
+    if (this.#appendedLsn > this.syncedLsn) this.run();
   }
 
   /** After a write fault: continue where the writer stopped. */
@@ -225,6 +231,24 @@ export class Flusher {
     this.#fault = BlockLogFault.none;
     this.#status[Status.fault] = BlockLogFault.none;
     this.#log.resume();
+  }
+
+  get #isHeld(): boolean {
+    return this.#heldSyncedLsn !== null;
+  }
+
+  /** Resolves who waited, and tells of watermarks that rose since the last time, or of a fault that came or went. */
+  #announce(isFaultChanged: boolean): void {
+    const { syncedLsn, writtenLsn } = this;
+    const isSyncedUp = syncedLsn > this.#announcedSyncedLsn;
+    const isWrittenUp = writtenLsn > this.#announcedWrittenLsn;
+    this.#announcedSyncedLsn = syncedLsn;
+    this.#announcedWrittenLsn = writtenLsn;
+    if (isSyncedUp) {
+      this.#oldestUnsyncedAtMs = syncedLsn >= this.#flushedLsn ? 0 : this.#clock.monotonicMs();
+      this.#waiters.resolveUpTo(syncedLsn);
+    }
+    if (isSyncedUp || isWrittenUp || isFaultChanged) this.#events.progress();
   }
 
   #hand(sync: boolean, nowMs: number): void {
