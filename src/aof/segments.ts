@@ -99,8 +99,10 @@ function withSegment(manifest: Manifest, { name, seq, lsn, cut }: Segment): Mani
 /** On return the file is there, empty, and its directory entry durable. Returns its path. */
 export async function createEmpty(env: Env, directory: string, name: string): Promise<string> {
   const path = join(directory, name);
+  let isMade = false;
   try {
     const handle = await env.files.open(path, 'replace');
+    isMade = true;
     try {
       await handle.sync();
     } finally {
@@ -109,6 +111,8 @@ export async function createEmpty(env: Env, directory: string, name: string): Pr
     await env.files.syncDirectory(directory);
     return path;
   } catch (error) {
+    // No manifest has ever named it, and attempts that fail again and again would fill the directory.
+    if (isMade) await env.files.unlink(path).catch(() => {});
     throw toAofError(error, 'creating', path);
   }
 }

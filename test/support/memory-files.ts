@@ -30,6 +30,7 @@ export class MemoryFiles implements Files {
   pace: (operation: string) => void | Promise<void> = () => undefined;
   private readonly nodes = new Map<string, Node>([['/', { kind: 'directory', ino: 1, nlink: 2 }]]);
   private readonly faults = new Map<number, { code: string; happensFirst: boolean }>();
+  private readonly namedFaults: Array<{ operation: RegExp; code: string; happensFirst: boolean; left: number }> = [];
   private nextIno = 2;
 
   /** Makes directories at once, as if they had always been there. */
@@ -43,6 +44,16 @@ export class MemoryFiles implements Files {
    */
   failAt(index: number, code: string, happensFirst = false): void {
     this.faults.set(index, { code, happensFirst });
+  }
+
+  /** The next `times` operations whose name matches fail, as failAt() says. */
+  failNext(operation: RegExp, code: string, { times = 1, happensFirst = false } = {}): void {
+    this.namedFaults.push({ operation, code, happensFirst, left: times });
+  }
+
+  /** Whatever failNext() announced and has not happened does not happen. */
+  heal(): void {
+    this.namedFaults.length = 0;
   }
 
   /** Puts a file there without counting operations. */
@@ -167,6 +178,11 @@ export class MemoryFiles implements Files {
 
   private count(operation: string): { code: string; happensFirst: boolean } | undefined {
     this.operations.push(operation);
+    const named = this.namedFaults.find((fault) => fault.left > 0 && fault.operation.test(operation));
+    if (named !== undefined) {
+      named.left -= 1;
+      return named;
+    }
     return this.faults.get(this.operations.length - 1);
   }
 

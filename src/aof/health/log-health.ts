@@ -8,7 +8,7 @@ import { AofError, toAofError } from '../../errors.js';
 import { errnoText } from '../errno-text.js';
 import type { Flusher } from '../flush/flusher.js';
 import { type FaultResponse, respondToFault, retryDelayMs } from './fault-policy.js';
-import { type RollFiles, roll } from './roll.js';
+import { type RollFiles, roll, tidy } from './roll.js';
 
 export type LogCondition = 'ready' | 'degraded' | 'failed';
 
@@ -33,13 +33,19 @@ export class LogHealth {
   readonly #options: LogHealthOptions;
   #condition: LogCondition = 'ready';
   #refusal: string | null = null;
+  #trouble: AofError | null = null;
   #failure: AofError | null = null;
   #failures = 0;
   #retryAtMs = 0;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
+  /** No further attempts. */
+  #isFinishing = false;
+  /** Nor any waiting for the one under way. */
   #isClosing = false;
   /** The roll that is under way; settles, never rejects. */
   #rolling: Promise<void> | null = null;
+  /** Old segments being cut, beside the log; never rejects. */
+  #tidying: Promise<void> = Promise.resolve();
   /** Woken by look(): the roll waits for the new file's sync. */
   #onLook: (() => void) | null = null;
 
@@ -58,6 +64,16 @@ export class LogHealth {
 
   get failure(): AofError | null {
     return this.#failure;
+  }
+
+  /** Why it is degraded. */
+  get trouble(): AofError | null {
+    return this.#trouble;
+  }
+
+  /** Settles with the roll that is under way, never rejects; null when there is none. */
+  get rolling(): Promise<void> | null {
+    return this.#rolling;
   }
 
   /** From the flusher, when the log's fault has changed. */
@@ -91,15 +107,29 @@ export class LogHealth {
     this.#condition = 'failed';
     this.#failure = error;
     this.#refusal = misconf(reason);
-    this.#options.flusher.rejectWaiters(error);
+    this.#options.flusher.stop(error);
+    this.#onLook?.();
     this.#options.events.failed(error);
   }
 
-  /** No further attempts. Resolves when none is under way. */
+  /**
+   * The log is about to be closed. A roll that is under way, or that a fault from now on begins, may end well but is not tried a
+   * second time; a write that waits for room is tried once more, now.
+   */
+  finish(): void {
+    const { flusher } = this.#options;
+    this.#isFinishing = true;
+    const isWaitingForRoom = this.#condition === 'degraded' && this.#rolling === null;
+    if (isWaitingForRoom && flusher.fault === BlockLogFault.write) flusher.resume();
+  }
+
+  /** Gives up what is under way. Resolves when nothing is. */
   async close(): Promise<void> {
+    this.#isFinishing = true;
     this.#isClosing = true;
     this.#onLook?.();
     await this.#rolling;
+    await this.#tidying;
   }
 
   #respond(response: FaultResponse, fault: number, errno: number): void {
@@ -114,28 +144,39 @@ export class LogHealth {
     this.#complain(what);
     this.#refusal = misconf(text);
     this.#retryAtMs = env.clock.monotonicMs() + retryDelayMs(this.#failures);
-    if (this.#condition === 'ready') {
-      this.#condition = 'degraded';
-      this.#options.events.degraded(new AofError(response === 'retry' ? 'AOF_DISK_FULL' : 'AOF_IO', what));
-    }
-    if (response === 'roll') this.#rolling = this.#roll(log);
+    this.#trouble = new AofError(response === 'retry' ? 'AOF_DISK_FULL' : 'AOF_IO', what);
+    const isNews = this.#condition === 'ready';
+    this.#condition = 'degraded';
+    if (response === 'roll' && !this.#isClosing) this.#rolling = this.#roll(log);
+    if (isNews) this.#options.events.degraded(this.#trouble);
   }
 
   async #roll(log: BlockLog): Promise<void> {
     const { env, files, flusher } = this.#options;
     flusher.hold(true);
     try {
-      await roll({ env, files, log, untilSynced: () => this.#untilSynced(), isClosing: () => this.#isClosing });
-      this.#rolling = null;
-      flusher.hold(false);
-      this.#recover();
-      flusher.look();
+      const isOver = () => this.#isFinishing || this.#condition === 'failed';
+      const left = await roll({ env, files, log, untilSynced: () => this.#untilSynced(), isOver });
+      this.#tidying = this.#tidying.then(() => tidy({ env, files }, left));
     } catch (error) {
       this.#rolling = null;
       const known = toAofError(error, 'rolling to a new segment');
-      if (known.code === 'AOF_ABORTED') return;
-      this.fail(unknownOutcome(known));
+      if (known.code !== 'AOF_ABORTED') this.fail(unknownOutcome(known));
+      return;
     }
+    this.#rolling = null;
+    this.#afterRoll();
+  }
+
+  /** The new file counts. It may have failed as well while the manifest was written. */
+  #afterRoll(): void {
+    const { flusher } = this.#options;
+    if (this.#condition === 'failed') return;
+    flusher.hold(false);
+    flusher.look();
+    if (this.#rolling !== null) return;
+    if (flusher.fault === BlockLogFault.none) this.#recover();
+    else this.onFault(flusher.fault, flusher.faultErrno);
   }
 
   /** Everything that is appended is synced in the file at hand, or the fault that keeps it from being so. */
@@ -149,7 +190,8 @@ export class LogHealth {
       };
       this.#onLook = () => {
         const { fault, rawSyncedLsn, faultErrno } = flusher;
-        if (this.#isClosing) settle(() => reject(new AofError('AOF_ABORTED', 'closed while rolling')));
+        if (this.#isClosing || this.#condition === 'failed')
+          settle(() => reject(new AofError('AOF_ABORTED', 'closed while rolling')));
         else if (fault === BlockLogFault.dead)
           settle(() => reject(new AofError('AOF_FAILED', 'a thread of the append only file died')));
         else if (fault !== BlockLogFault.none) settle(() => reject(new AofError('AOF_IO', errnoText(faultErrno))));
@@ -166,6 +208,7 @@ export class LogHealth {
     if (this.#condition !== 'degraded') return;
     this.#condition = 'ready';
     this.#refusal = null;
+    this.#trouble = null;
     this.#failures = 0;
     this.#complainedAtMs = Number.NEGATIVE_INFINITY;
     this.#options.env.logger.log('warning', 'AOF write error looks solved, Redis can write again.');

@@ -6,9 +6,10 @@
  *   (c) the old segment is cut there and synced   (d) the manifest without `cut`
  *
  * A crash anywhere loses nothing and doubles nothing. A step that fails is tried again with back-off, on a fresh segment when the
- * new one failed too. Segments that failed before a manifest named them and of which nothing counts are removed.
+ * new one failed too. Segments that failed before a manifest named them and of which nothing counts are removed at once: on a
+ * disk that is nearly full they take the room that the next one needs. (c) and (d) are tidy(): nobody has to wait for them.
  */
-import type { BlockLog, BlockLogTarget } from '../../backend/backend.js';
+import type { BlockLog, BlockLogTarget, RollCut } from '../../backend/backend.js';
 import type { Env } from '../../env/env.js';
 import { AofError, toAofError } from '../../errors.js';
 import { isHopeless, retryDelayMs } from './fault-policy.js';
@@ -44,17 +45,17 @@ export interface RollOptions {
   readonly log: BlockLog;
   /** Resolves when everything that was handed to the new file is synced there, rejects at its next fault. */
   readonly untilSynced: () => Promise<void>;
-  readonly isClosing: () => boolean;
+  /** No further attempt: the log is being closed, or has failed. The one under way goes on to its end. */
+  readonly isOver: () => boolean;
 }
 
 /**
- * Resolves when what was acked is safe and the log goes on. Rejects with AOF_FAILED or AOF_READONLY when nothing helps, with AOF_ABORTED when
- * it was closed meanwhile.
+ * Resolves when everything counts again and the log goes on, with the segments that tidy() takes. Rejects with AOF_FAILED or
+ * AOF_READONLY when nothing helps, with AOF_ABORTED when it is over.
  */
-export async function roll(options: RollOptions): Promise<void> {
+export async function roll(options: RollOptions): Promise<readonly Segment[]> {
   const segments: Segment[] = [options.files.currentSegment];
   for (let failures = 0; ; failures++) {
-    if (options.isClosing()) throw new AofError('AOF_ABORTED', 'closed while rolling to a new segment');
     try {
       await takeOver(options, segments);
       break;
@@ -72,14 +73,14 @@ export async function roll(options: RollOptions): Promise<void> {
       await backOff(options, error, failures);
     }
   }
-  await tidy(options, segments);
+  return segments.slice(0, -1);
 }
 
 /** One attempt on a fresh segment. What it finds out about the one before stays in `segments` also when it fails. */
-async function takeOver({ files, log, untilSynced }: RollOptions, segments: Segment[]): Promise<void> {
+async function takeOver({ env, files, log, untilSynced }: RollOptions, segments: Segment[]): Promise<void> {
   const old = segments[segments.length - 1] as Segment;
   const { segment, target } = await files.createSegment(old.lsn);
-  let cut: { offset: number; lsn: number };
+  let cut: RollCut;
   try {
     cut = await log.roll(target);
   } catch (error) {
@@ -88,20 +89,33 @@ async function takeOver({ files, log, untilSynced }: RollOptions, segments: Segm
   }
   old.cut = cut.lsn <= old.lsn && !old.isNamed ? 0 : cut.offset;
   segments.push({ ...segment, lsn: cut.lsn });
+  if (!old.isNamed && old.cut === 0 && (await isRemoved(env, files, old))) segments.splice(-2, 1);
   await untilSynced();
 }
 
-async function backOff({ env, isClosing }: RollOptions, error: unknown, failures: number): Promise<void> {
-  const known = toAofError(error, 'rolling to a new segment');
-  if (isHopeless(known.code)) throw known;
-  if (isClosing()) throw new AofError('AOF_ABORTED', `closed while rolling to a new segment: ${known.message}`, { cause: known });
-  env.logger.log('warning', `Rolling the AOF to a new segment failed, trying again: ${known.message}`);
-  await new Promise<void>((resolve) => void env.timers.after(retryDelayMs(failures), resolve, true));
+async function isRemoved(env: Env, files: RollFiles, segment: Segment): Promise<boolean> {
+  try {
+    await files.removeSegment(segment);
+    return true;
+  } catch (error) {
+    env.logger.log('verbose', `${segment.name} is in the way for now: ${toAofError(error, 'removing it').message}`);
+    return false;
+  }
 }
 
-/** Everything counts already; what fails here is done by the next start. */
-async function tidy({ env, files }: RollOptions, segments: readonly Segment[]): Promise<void> {
-  for (const segment of segments.slice(0, -1)) {
+async function backOff({ env, isOver }: RollOptions, error: unknown, failures: number): Promise<void> {
+  const known = toAofError(error, 'rolling to a new segment');
+  if (isHopeless(known.code)) throw known;
+  const aborted = new AofError('AOF_ABORTED', `closed while rolling to a new segment: ${known.message}`, { cause: known });
+  if (isOver()) throw aborted;
+  env.logger.log('warning', `Rolling the AOF to a new segment failed, trying again: ${known.message}`);
+  await new Promise<void>((resolve) => void env.timers.after(retryDelayMs(failures), resolve, true));
+  if (isOver()) throw aborted;
+}
+
+/** What roll() left: never rejects. Everything counts already; what fails here is done by the next start. */
+export async function tidy({ env, files }: Pick<RollOptions, 'env' | 'files'>, segments: readonly Segment[]): Promise<void> {
+  for (const segment of segments) {
     try {
       if (segment.isNamed) await files.finishCut(segment);
       else await files.removeSegment(segment);
