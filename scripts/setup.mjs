@@ -33,9 +33,13 @@ function installDependencies() {
   const digest = fingerprint(['package-lock.json']);
   if (isFresh(installed, digest)) return;
   console.error('everysec: installing dependencies');
-  const done = spawnSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], quietUnlessFailing);
+  // `npm ci` refuses a lock file without the optional packages of platforms that a registry mirror does not carry; `npm install`
+  // takes the same versions from it and leaves it as it is.
+  const flags = ['--ignore-scripts', '--loglevel=error'];
+  const clean = spawnSync('npm', ['ci', ...flags], quietUnlessFailing);
+  const done = clean.status === 0 ? clean : spawnSync('npm', ['install', '--no-save', ...flags], quietUnlessFailing);
   if (done.status !== 0) {
-    console.error(`everysec: npm ci failed\n${done.stdout ?? ''}${done.stderr ?? ''}`);
+    console.error(`everysec: the dependencies could not be installed\n${done.stdout ?? ''}${done.stderr ?? ''}`);
     process.exit(1);
   }
   writeFileSync(installed, digest);
@@ -46,7 +50,10 @@ function buildTypeScript() {
   const digest = fingerprint(['src', 'tsconfig.json', 'scripts/build.mjs']);
   if (isFresh(stamp, digest)) return;
   console.error('everysec: compiling TypeScript');
-  const done = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const done = spawnSync(process.execPath, [join(root, 'scripts', 'build.mjs')], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   if (done.status !== 0) process.exit(done.status ?? 1);
   writeFileSync(stamp, digest);
 }
@@ -68,7 +75,11 @@ function buildAddon() {
   const done = spawnSync('npm', ['run', '--silent', 'build:addon'], quietUnlessFailing);
   if (done.status !== 0) {
     rmSync(join(root, 'build', 'Release'), { recursive: true, force: true });
-    const why = `${done.stderr ?? ''}${done.stdout ?? ''}`.trim().split('\n').filter((line) => /error/i.test(line))[0] ?? 'cargo failed';
+    const why =
+      `${done.stderr ?? ''}${done.stdout ?? ''}`
+        .trim()
+        .split('\n')
+        .filter((line) => /error/i.test(line))[0] ?? 'cargo failed';
     console.error(`everysec: the TypeScript backend runs: the addon could not be built (${why.trim()})`);
     return;
   }

@@ -21,11 +21,15 @@ function runVitest(title, env, args) {
   console.log(`\n== ${title}`);
   const report = join(scratch, `${title.replace(/\W+/g, '-')}.json`);
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const done = spawnSync(process.execPath, [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args], {
-    cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ...env },
-  });
+  const done = spawnSync(
+    process.execPath,
+    [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
+    {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    },
+  );
   if (!existsSync(report)) return count(0, 1);
   const result = JSON.parse(readFileSync(report, 'utf8'));
   const broken = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0).length;
@@ -59,7 +63,11 @@ if (filters.length > 0) {
   const hasAddon = existsSync(join(root, 'build', 'Release'));
   if (hasAddon) runVitest('vitest, with the addon', { EVERYSEC_REQUIRE_NATIVE: '1' }, []);
   else console.log('skipped: the suite with the addon, because it is not built here');
-  runVitest('vitest, without the addon', { EVERYSEC_BACKEND: 'fallback', EVERYSEC_REQUIRE_NATIVE: '' }, hasAddon ? ['--exclude', 'test/scenario/bench*'] : []);
+  runVitest(
+    'vitest, without the addon',
+    { EVERYSEC_BACKEND: 'fallback', EVERYSEC_REQUIRE_NATIVE: '' },
+    hasAddon ? ['--exclude', 'test/scenario/bench*'] : [],
+  );
 }
 rmSync(scratch, { recursive: true, force: true });
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

@@ -3,8 +3,8 @@
  * data of its own.
  */
 import { EventEmitter } from 'node:events';
-import type { LoadedDataset } from './aof/load/dataset-loader.js';
 import type { InfoField } from './aof/info.js';
+import type { LoadedDataset } from './aof/load/dataset-loader.js';
 import type { Arg, BackendKind } from './backend/backend.js';
 import { Engine, type EngineOptions } from './engine.js';
 import { AofError } from './errors.js';
@@ -137,7 +137,13 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
 
   /** The fields of INFO's persistence section. */
   info(): Record<string, string | number> {
-    const fields: InfoField[] = this.#engine.info({ usedMemory: 0, dirty: 0, lastSaveSeconds: 0, keysExpiredOnLoad: 0, keysLoaded: 0 });
+    const fields: InfoField[] = this.#engine.info({
+      usedMemory: 0,
+      dirty: 0,
+      lastSaveSeconds: 0,
+      keysExpiredOnLoad: 0,
+      keysLoaded: 0,
+    });
     return Object.fromEntries(fields);
   }
 

@@ -8,7 +8,7 @@ import { FileSet } from './aof/file-set.js';
 import { Flusher } from './aof/flush/flusher.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
 import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
-import type { LoadProgress } from './aof/load/load-progress.js';
+import { LoadProgress } from './aof/load/load-progress.js';
 import { Propagator } from './aof/propagate/propagator.js';
 import type { EngineSettings } from './aof/settings.js';
 import { traceFsync, traceFsyncError, traceLoad } from './aof/tracing.js';
@@ -46,6 +46,8 @@ const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 1000;
 /** An idle mark is written when nothing was appended for this long. */
 const IDLE_MARK_AFTER_MS = 5000;
+/** So often the AOF directory is looked at. */
+const DIRECTORY_CHECK_MS = 1000;
 /** The same complaint is logged at most this often. */
 const COMPLAIN_EVERY_MS = 30_000;
 
@@ -75,6 +77,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   #lastAppendAtMs = 0;
   #idleMarkedLsn = -1;
   #bytesOnDiskAtOpen = 0;
+  #directoryCheckedAtMs = 0;
   #switching: Promise<void> | null = null;
 
   constructor(options: EngineOptions) {
@@ -98,6 +101,9 @@ export class Engine extends EventEmitter<EngineEvents> {
   async open(): Promise<void> {
     try {
       this.#state = 'loading';
+      // INFO shows the fields of loading from the first moment on, with 0 bytes until the files are known.
+      const { clock } = this.#env;
+      this.#progress = new LoadProgress(Math.floor(clock.unixMs() / 1000), () => clock.monotonicMs(), 0);
       if (this.#settings.appendonly) {
         await this.#fileSet.acquire();
         const loaded = await traceLoad(this.#settings.dir, () => this.#load());
@@ -462,6 +468,17 @@ export class Engine extends EventEmitter<EngineEvents> {
     if (this.#state === 'degraded' && flusher.fault === BlockLogFault.write) this.#retry(flusher);
     flusher.run();
     this.#markIdle(flusher);
+    this.#checkDirectory();
+  }
+
+  /** Once a second, off the loop: writes into a directory that is gone succeed without a word. */
+  #checkDirectory(): void {
+    const now = this.#env.clock.monotonicMs();
+    if (this.#state !== 'ready' || now - this.#directoryCheckedAtMs < DIRECTORY_CHECK_MS) return;
+    this.#directoryCheckedAtMs = now;
+    this.#fileSet.checkDirectory().catch((error: unknown) => {
+      if (error instanceof AofError && error.code === 'AOF_FAILED' && this.#flusher !== null) this.#failWith(error);
+    });
   }
 
   #tick(): void {
@@ -545,20 +562,27 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   #fail(fault: number, errno: number): void {
-    const what =
-      fault === BlockLogFault.sync
-        ? `Fail to fsync the AOF file: ${errnoText(errno)}`
-        : `Error writing to the AOF file: ${errnoText(errno)}`;
-    const reason = fault === BlockLogFault.dead ? 'a thread of the append only file died' : what;
-    this.#env.logger.log('warning', reason);
+    const text = errnoText(errno);
+    const reasons: Readonly<Record<number, string>> = {
+      [BlockLogFault.sync]: `Fail to fsync the AOF file: ${text}`,
+      [BlockLogFault.dead]: 'a thread of the append only file died',
+    };
+    const reason = reasons[fault] ?? `Error writing to the AOF file: ${text}`;
+    const path = this.#fileSet.currentPath;
+    const error = new AofError('AOF_FAILED', `${reason}; what was not synced by then has an unknown outcome`, { path });
+    this.#failWith(error, fault === BlockLogFault.dead ? reason : text);
+  }
+
+  /** For good: whoever waits is told that the outcome is unknown; reads go on. */
+  #failWith(error: AofError, reason = error.message): void {
+    if (this.#state === 'failed') return;
+    this.#env.logger.log('warning', error.message);
     this.#state = 'failed';
-    this.#refusal = `MISCONF Errors writing to the AOF file: ${fault === BlockLogFault.dead ? reason : errnoText(errno)}`;
-    this.#failure = new AofError('AOF_FAILED', `${reason}; what was not synced by then has an unknown outcome`, {
-      path: this.#fileSet.currentPath,
-    });
-    traceFsyncError(this.#settings.dir, this.syncedLsn, this.#failure);
-    this.#flusher?.rejectWaiters(this.#failure);
-    this.emit('failed', this.#failure);
+    this.#failure = error;
+    this.#refusal = `MISCONF Errors writing to the AOF file: ${reason}`;
+    traceFsyncError(this.#settings.dir, this.syncedLsn, error);
+    this.#flusher?.rejectWaiters(error);
+    this.emit('failed', error);
     this.emit('progress');
   }
 }

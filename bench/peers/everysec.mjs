@@ -17,6 +17,8 @@ import { filesIn, logBytesIn, readAll } from './page-cache.mjs';
 
 /** Commands between two turns of the event loop, where a row runs a store for long: as many as a server may get at once. */
 const TURN_COMMANDS = 4096;
+/** Commands between two syncs while a store is filled: 20 MB of log, well inside the memory that it may use. */
+const FILL_COMMANDS = 2 ** 18;
 
 export { calls } from '../micro/calls.mjs';
 
@@ -180,6 +182,18 @@ export async function load({ source, count, backend }) {
   return throughput(count, bytes, seconds);
 }
 
+/** Start to ready of the embedded store: parsed, checked and applied. */
+export async function loadStore({ source, count, backend }) {
+  const { open } = await importDoor('index');
+  readAll(filesIn(source));
+  const bytes = logBytesIn(source);
+  const begin = now();
+  const db = await unlessUnsupported(backend, open({ dir: source, backend, appendonly: true }));
+  const seconds = now() - begin;
+  await db.close();
+  return throughput(count, bytes, seconds);
+}
+
 /** `flushes` times `perFlush` commands and a wait for their sync: how long the log grew. */
 export async function growth({ dir, flushes, perFlush, pool: shape, ...options }) {
   const pool = makePool(shape);
@@ -231,7 +245,7 @@ export async function held({ dir, keys, count, backend }) {
   const value = 'v'.repeat(32);
   for (let i = 0; i < keys; i++) {
     db.set(keyOf(i), value);
-    if ((i & (TURN_COMMANDS - 1)) === 0) await db.synced();
+    if ((i & (FILL_COMMANDS - 1)) === 0) await db.synced();
   }
   await db.synced();
   const next = generator(1);

@@ -10,6 +10,7 @@ import type { Host } from '../host.js';
 import { type FirstBase, openFirstBase } from './first-base.js';
 import type { DatasetFile } from './load/dataset-loader.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
+import { DirectoryGuard } from './manifest/directory-guard.js';
 import { baseName, incrName, nextBaseSeq, nextIncrSeq } from './manifest/file-names.js';
 import {
   filesToLoad,
@@ -52,6 +53,7 @@ export class FileSet {
   readonly #directory: string;
   #manifests: ManifestStore | null = null;
   #lock: DirectoryLock | null = null;
+  #guard: DirectoryGuard | null = null;
   #currentPath = '';
   #baseBytes = 0;
 
@@ -93,6 +95,7 @@ export class FileSet {
         `Successfully migrated an old-style AOF file (${appendfilename}) into the AOF directory (${appenddirname}).`,
       );
     }
+    this.#guard = await DirectoryGuard.open(files, this.#directory);
     this.#manifests = await this.#loadManifest();
     await this.#refuseNewerSnapshot(this.#manifests.current);
   }
@@ -101,7 +104,13 @@ export class FileSet {
     const lock = this.#lock;
     this.#lock = null;
     this.#manifests = null;
+    this.#guard = null;
     await lock?.release();
+  }
+
+  /** Rejects with AOF_FAILED when the AOF directory was removed or replaced: what is written then is found by nobody. */
+  async checkDirectory(): Promise<void> {
+    await this.#guard?.check();
   }
 
   /** What is loaded, in order. Without the lock (DEBUG LOADAOF while appendonly is off) it is what the manifest says now. */
@@ -293,6 +302,7 @@ export class FileSet {
       files: this.#env.files,
       directory: this.#directory,
       appendfilename: this.#settings.appendfilename,
+      ...(this.#guard === null ? {} : { guard: this.#guard }),
     });
   }
 

@@ -20,7 +20,7 @@ export interface ReadLogOptions {
   readonly appenddirname?: string | undefined;
 }
 
-interface Part {
+export interface LogPart {
   readonly path: string;
   readonly kind: 'base' | 'incr' | 'single';
   readonly lsn: number | undefined;
@@ -64,7 +64,7 @@ export async function* readLog(
 }
 
 /** The LSN behind a file, null for a base; throws for damage. */
-function settle(outcome: ReadOutcome | null, part: Part, isLast: boolean): number | null {
+function settle(outcome: ReadOutcome | null, part: LogPart, isLast: boolean): number | null {
   if (outcome === null) throw new TypeError('a reader that has ended has no outcome');
   const decision = decideLoad(outcome, { path: part.path, name: basename(part.path), isLast, loadTruncated: true });
   if (decision.kind === 'refuse')
@@ -72,7 +72,8 @@ function settle(outcome: ReadOutcome | null, part: Part, isLast: boolean): numbe
   return part.kind === 'base' ? null : outcome.lsn;
 }
 
-async function findParts(env: Env, from: string, options: ReadLogOptions): Promise<Part[]> {
+/** The files of a log, in the order in which they are loaded. */
+export async function findParts(env: Env, from: string, options: ReadLogOptions): Promise<LogPart[]> {
   const appendfilename = options.appendfilename ?? 'appendonly.aof';
   const stat = await env.files.stat(from).catch((error: unknown) => {
     throw new AofError('AOF_IO', `cannot read ${from}: ${String(error)}`, { path: from, cause: error });

@@ -120,7 +120,7 @@ export const BlockLogFault = {
   none: 0,
   /** write(2) failed; the block is kept as it is. resume() continues exactly where it stopped. */
   write: 1,
-  /** fdatasync failed; latched: this target is never written nor synced again. roll() goes on in another one. */
+  /** fdatasync failed; latched: this target is never synced again, and nothing more is written to it. roll() goes on in another. */
   sync: 2,
   /** A thread of the backend died (panic). Nothing more happens; everything not synced has an unknown outcome. */
   dead: 3,
@@ -155,7 +155,10 @@ export interface BlockLog {
   /** Returns the LSN after the record: what synced(lsn) has to reach. */
   append(...argv: Arg[]): number;
   appendArray(argv: readonly Arg[]): number;
-  /** Copies bytes that the caller vouches for: one or more whole canonical RESP records. */
+  /**
+   * Copies bytes that the caller vouches for: one or more whole canonical RESP records. They stay together in one block; more
+   * than a block's worth is cut between records. RangeError where there are no bytes.
+   */
   appendRaw(bytes: Uint8Array, start: number, end: number): number;
   /**
    * As appendRaw, but checks first that this is one or more whole canonical records of known form (digits only, CRLF where
@@ -228,7 +231,10 @@ export interface BlockLog {
   truncate(offset: number): Promise<void>;
   /** On the calling thread, best effort, when the process exits: writes what is not written. Returns the bytes written. */
   writeOutSync(): number;
-  /** Waits for a write, an fdatasync or a roll that is under way, closes the file, ends the threads. What was not flushed is dropped. */
+  /**
+   * Waits for a roll that is under way and for what was flushed and can be written and synced (not after a fault, nor for a
+   * file that is held), closes the file, ends the threads. What was not flushed is dropped.
+   */
   close(): Promise<void>;
 }
 
@@ -282,7 +288,10 @@ export interface ReadOutcome {
   readonly commands: number;
   /** After the last whole record that was delivered (annotated: after the last whole valid block). */
   readonly validEnd: number;
-  /** Where the first execution unit that is not whole begins, or validEnd when all are whole: the place to cut. */
+  /**
+   * Where the first execution unit that is not whole begins, or validEnd when all are whole: the place to cut. MULTI alone
+   * tells (f=m does not): a block may be sealed, and its records acknowledged, before the unit that they end is ended.
+   */
   readonly unitStart: number;
   /** MULTI without EXEC is open at validEnd. unitStart is then before that MULTI (before its block, where annotated). */
   readonly openMulti: boolean;

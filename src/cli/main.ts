@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 /** The `everysec` command: finds the sub-command and turns its outcome into an exit code: 0 good, 1 failure, 2 wrong use. */
 import { benchCommand } from './bench.js';
+import { checkCommand } from './check.js';
 import type { CliCommand } from './cli-command.js';
 import { packageVersion } from './package-version.js';
 import { serveCommand } from './serve.js';
 
 const COMMANDS: readonly CliCommand[] = [
   serveCommand,
-  notThereYet('check', 'check a directory, a manifest or a file, and repair on request'),
+  checkCommand,
   notThereYet('inspect', 'show what a directory holds'),
   notThereYet('rewrite', 'compact a directory offline'),
   notThereYet('restore', 'bring back a past moment into another directory'),

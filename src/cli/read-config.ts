@@ -1,5 +1,5 @@
 /** The configuration of the bundled server: its own defaults, redis.conf with what it includes, the command line. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseCommandLine } from '../config/command-line.js';
 import { Config } from '../config/config.js';
@@ -22,7 +22,7 @@ export function readConfig(argv: readonly string[]): ReadConfig {
   const config = Config.fromOptions({ appendonly: true });
   const fileLines = configFile === null ? [] : parseRedisConf(readConf(configFile), readInclude);
   const warnings = config.load([...fileLines, ...lines]);
-  config.loadOptions({ dir: existingDirectory(config.value('dir')) });
+  config.loadOptions({ dir: dataDirectory(config.value('dir')) });
   const isFile = configFile !== null && configFile !== '-';
   return { config, configFile: isFile ? resolve(configFile) : '', warnings };
 }
@@ -52,9 +52,11 @@ function readInclude(path: string): ConfText[] {
     .map((name) => readConf(join(folder, name)));
 }
 
-function existingDirectory(dir: string): string {
+/** Made where it is missing, private, as `open()` makes it: Redis would refuse, but nothing is gained by that. */
+function dataDirectory(dir: string): string {
   const path = resolve(dir);
   try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
     if (statSync(path).isDirectory()) return path;
   } catch (error) {
     throw new AofError('AOF_CONFIG', `Can't chdir to '${dir}': ${reasonOf(error)}`, { path, cause: error });
@@ -66,5 +68,6 @@ function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : '';
   if (code === 'ENOENT') return 'No such file or directory';
   if (code === 'EACCES') return 'Permission denied';
+  if (code === 'ENOTDIR' || code === 'EEXIST') return 'Not a directory';
   return error instanceof Error ? error.message : String(error);
 }

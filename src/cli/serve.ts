@@ -59,33 +59,24 @@ async function serve(read: ReadConfig, env: Env): Promise<number> {
   const ended = new Promise<number>((resolve) => {
     end = resolve;
   });
-  let composed: ComposedServer;
+  let composed: ComposedServer | null = null;
+  // From the first moment on: what is there by then is closed, and what is not never begins.
+  const signals = handleSignals(() => composed, log, end);
   try {
     composed = await composeServer({ config, env, version, configFile, onShutdown: () => end(0) });
     await composed.server.listen();
   } catch (error) {
+    signals.remove();
     log('warning', `Failed to start: ${messageOf(error)}`);
     return 1;
   }
   const { server, store } = composed;
   const removePidFile = writePidFile(config.value('pidfile'), log);
-  const removeHandlers = handleSignals(composed, log, end);
   log('notice', `Running mode=standalone, port=${server.port}.`);
   log('warning', 'Server initialized');
-  // Sockets keep the process alive; when it is closed nothing else must.
-  store.open().then(
-    () => log('notice', 'Ready to accept connections'),
-    (error: unknown) => {
-      const isAborted = error instanceof AofError && error.code === 'AOF_ABORTED';
-      if (!isAborted) log('warning', `Fatal error loading the DB: ${messageOf(error)}. Exiting.`);
-      server.close().then(
-        () => end(isAborted ? 0 : 1),
-        () => end(isAborted ? 0 : 1),
-      );
-    },
-  );
+  if (!signals.isEnding) load(store, server, log, end);
   const code = await ended;
-  removeHandlers();
+  signals.remove();
   removePidFile();
   log('warning', 'everysec is now ready to exit, bye bye...');
   // Nothing of ours is open any more; what a dependency may hold must not keep the process.
@@ -94,9 +85,27 @@ async function serve(read: ReadConfig, env: Env): Promise<number> {
   return code;
 }
 
+/** Ends the process, after closing everything, when the data cannot be had. */
+function load(store: ComposedServer['store'], server: ComposedServer['server'], log: Log, end: (code: number) => void): void {
+  store.open().then(
+    () => log('notice', 'Ready to accept connections'),
+    (error: unknown) => {
+      const isAborted = error instanceof AofError && error.code === 'AOF_ABORTED';
+      if (!isAborted) log('warning', `Fatal error loading the DB: ${messageOf(error)}. Exiting.`);
+      const ended = () => end(isAborted ? 0 : 1);
+      server.close().then(ended, ended);
+    },
+  );
+}
+
 type Log = (level: 'notice' | 'warning', message: string) => void;
 
-function handleSignals({ server }: ComposedServer, log: Log, end: (code: number) => void): () => void {
+interface Signals {
+  readonly isEnding: boolean;
+  remove(): void;
+}
+
+function handleSignals(composed: () => ComposedServer | null, log: Log, end: (code: number) => void): Signals {
   let isEnding = false;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (isEnding) {
@@ -107,7 +116,7 @@ function handleSignals({ server }: ComposedServer, log: Log, end: (code: number)
     isEnding = true;
     log('warning', `Received ${signal} scheduling shutdown...`);
     log('warning', 'User requested shutdown...');
-    server.close().then(
+    (composed()?.server.close() ?? Promise.resolve()).then(
       () => end(0),
       (error: unknown) => {
         log('warning', `Errors while shutting down: ${messageOf(error)}`);
@@ -117,9 +126,14 @@ function handleSignals({ server }: ComposedServer, log: Log, end: (code: number)
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  return () => {
-    process.off('SIGTERM', onSignal);
-    process.off('SIGINT', onSignal);
+  return {
+    get isEnding() {
+      return isEnding;
+    },
+    remove() {
+      process.off('SIGTERM', onSignal);
+      process.off('SIGINT', onSignal);
+    },
   };
 }
 
@@ -135,6 +149,8 @@ function writePidFile(path: string, log: Log): () => void {
   return () => rmSync(path, { force: true });
 }
 
+/** With the stable code behind an AofError's text: docs/errors.md is looked up by it. */
 function messageOf(error: unknown): string {
+  if (error instanceof AofError) return `${error.message} (${error.code})`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -8,4 +8,5 @@ declare global {
     latin1Write(text: string, offset?: number, length?: number): number;
   }
 }
+
 export {};

@@ -1,5 +1,6 @@
 /** A server with everything below it: backend, engine, store. Used by the public door and by `everysec serve`. */
-import { type BackendChoice, loadBackend } from '../backend/load-backend.js';
+import { loadBackend } from '../backend/load-backend.js';
+import { backendWish } from '../backend/wish.js';
 import type { Config } from '../config/config.js';
 import type { Env } from '../env/env.js';
 import { configPortOf } from '../store/config-port.js';
@@ -22,15 +23,10 @@ export interface ComposedServer {
 /** Nothing is listened on and nothing is loaded yet: server.listen(), then store.open(); server.close() ends both. */
 export async function composeServer(options: ComposeOptions): Promise<ComposedServer> {
   const { config, env, ...rest } = options;
-  const backend = await loadBackend(env, backendChoice(config));
+  const backend = await loadBackend(env, backendWish(config.value('backend'), process.env['EVERYSEC_BACKEND']));
   const store = new Store({ env, backend, config, random: Math.random, usedMemory });
   const server = new Server({ store, config: configPortOf(config), env, latency: store.latency, ...rest });
   return { server, store };
-}
-
-function backendChoice(config: Config): BackendChoice {
-  const wanted = process.env['EVERYSEC_BACKEND'] || config.value('backend');
-  return wanted === 'native' || wanted === 'fallback' ? wanted : 'auto';
 }
 
 function usedMemory(): number {

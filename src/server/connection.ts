@@ -1,67 +1,50 @@
 /**
- * One client: bytes in, commands run in order, replies out. Commands run as soon as they are read; replies are collected and
- * leave at the end of the turn (turn.ts), held back where the log is behind (reply-gate.ts).
+ * One client: bytes in, commands run in order. Commands run as soon as they are read; replies gather in a reply stream and
+ * leave at the end of the turn (turn.ts).
  *
  * It stops running commands while one blocks, while it is held back (CLIENT PAUSE, spent memory budget), while the client does
  * not take its replies, and when its share of the turn is used up. It goes on reading meanwhile, up to a limit, so that a
  * client that leaves is noticed.
  */
 import type { Socket } from 'node:net';
-import type { ChunkPool } from './chunk-pool.js';
 import type { ClientSession } from './client-session.js';
 import { CommandParser, Parsed, type ParserLimits } from './command-parser.js';
 import { ServerLimits } from './limits.js';
-import { OutputBuffer } from './output-buffer.js';
 import type { StorePort } from './ports.js';
-import type { HeldConnection, ReplyGate } from './reply-gate.js';
+import { ReplyStream, type ReplyStreamHost, type ReplyStreamOwner } from './reply-stream.js';
 import { RespReply } from './resp-reply.js';
-import type { Statistics } from './statistics.js';
 import type { Turn, TurnConnection } from './turn.js';
 
 /** Which commands have to wait. */
 export const HoldBack = { nothing: 0, writes: 1, everything: 2 } as const;
 export type HoldBackMode = (typeof HoldBack)[keyof typeof HoldBack];
 
-export interface OutputLimit {
-  /** Bytes; 0: none. */
-  readonly hard: number;
-  readonly soft: number;
-  readonly softSeconds: number;
-}
-
 /** What all connections of a server share. */
-export interface ConnectionHost {
+export interface ConnectionHost extends ReplyStreamHost {
   readonly store: StorePort;
   readonly turn: Turn;
-  readonly gate: ReplyGate;
-  readonly pool: ChunkPool;
-  readonly statistics: Statistics;
   readonly parserLimits: ParserLimits;
-  readonly outputLimit: OutputLimit;
   readonly holdBack: HoldBackMode;
-  /** Monotonic, some 100 ms coarse. */
-  readonly coarseMs: number;
   /** Unix time, as coarse. */
   readonly coarseUnixMs: number;
   preciseMs(): number;
+  /** latency-monitor-threshold is set: each command is timed. */
+  readonly isTimed: boolean;
+  commandTook(ms: number): void;
   /** Looks at store.isWritable again. */
   refreshHoldBack(): void;
   onClosed(connection: Connection): void;
   log(level: 'verbose' | 'warning', message: string): void;
 }
 
-export class Connection implements TurnConnection, HeldConnection {
-  readonly out: OutputBuffer;
+export class Connection implements TurnConnection, ReplyStreamOwner {
+  private readonly replies: ReplyStream;
   readonly parser: CommandParser;
   lastInputMs: number;
   /** When the half-sent request began; 0: there is none. */
   requestSinceMs = 0;
-  /** When the output last shrank, or was empty. */
-  lastOutputMs: number;
-  private softLimitSinceMs = 0;
 
   private readonly reply: RespReply;
-  private readonly writePiece: (bytes: Buffer) => void;
   /** A blocking command is under way. */
   isBlocked = false;
   /** A command of this connection is being run by the caller of this. */
@@ -75,29 +58,19 @@ export class Connection implements TurnConnection, HeldConnection {
   private isClosing = false;
   private isClosed = false;
 
-  /** What the replies since the last flush wait for; 0: nothing. */
-  private gateLsn = 0;
-  /** Output position up to which replies since the last flush wait for nothing. */
-  private freeUpTo = 0;
-  private heldCount = 0;
-  private lastHeldLsn = 0;
-
   constructor(
     private readonly socket: Socket,
     readonly session: ClientSession,
     private readonly host: ConnectionHost,
   ) {
-    this.out = new OutputBuffer(host.pool);
+    this.replies = new ReplyStream(socket, host, this);
     this.parser = new CommandParser(host.parserLimits);
     this.parser.isUnauthenticated = !session.isAuthenticated;
-    this.reply = new RespReply(this.out, session, (text) => host.statistics.countError(text));
-    this.lastInputMs = this.lastOutputMs = host.coarseMs;
-    this.writePiece = (bytes) => {
-      socket.write(bytes);
-    };
+    this.reply = new RespReply(this.replies.out, session, (text) => host.statistics.countError(text));
+    this.lastInputMs = host.coarseMs;
     socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('end', () => this.inputEnded());
-    socket.on('drain', () => this.outputDrained());
+    socket.on('drain', () => this.sent());
     // The reason of a reset is of no use to anybody; 'close' follows.
     socket.on('error', () => {});
     socket.on('close', () => this.closed());
@@ -105,7 +78,11 @@ export class Connection implements TurnConnection, HeldConnection {
 
   /** Bytes that the client has not taken. */
   get outputBytes(): number {
-    return this.out.length + this.socket.writableLength;
+    return this.replies.bytes;
+  }
+
+  get isUnauthenticated(): boolean {
+    return this.parser.isUnauthenticated;
   }
 
   /** For CLIENT LIST; -1 where the platform does not tell. */
@@ -137,40 +114,17 @@ export class Connection implements TurnConnection, HeldConnection {
 
   flush(watermark: number): void {
     this.isDirty = false;
-    const { gateLsn, out } = this;
-    this.gateLsn = 0;
-    if (this.isClosed || this.socket.destroyed) return;
-    if (this.heldCount === 0 && gateLsn <= watermark) {
-      this.sendUpTo(out.position);
-      return;
-    }
-    if (this.heldCount === 0) this.sendUpTo(this.freeUpTo);
-    this.heldCount++;
-    this.lastHeldLsn = Math.max(gateLsn, this.lastHeldLsn);
-    this.host.gate.hold(this, out.position, this.lastHeldLsn);
-    this.checkOutputLimits();
-  }
-
-  releaseUpTo(position: number): void {
-    this.heldCount--;
-    if (!this.isClosed && !this.socket.destroyed) this.sendUpTo(position);
+    if (!this.isClosed) this.replies.flush(watermark);
   }
 
   /** Once a second: idle, half-sent and stuck connections. `idleMs` 0: no idle time-out. */
   checkTimeouts(nowMs: number, idleMs: number): void {
-    if (this.outputBytes > 0) {
-      if (this.heldCount === 0 && this.socket.writableLength > 0 && nowMs - this.lastOutputMs > ServerLimits.stuckOutputMs) {
-        this.drop('the client takes no replies');
-        return;
-      }
-      this.checkOutputLimits();
-    } else {
-      this.lastOutputMs = nowMs;
-    }
-    if (this.requestSinceMs > 0 && !this.isBlocked && !this.isParked) {
+    this.replies.check(nowMs);
+    if (!this.isReading || this.isBlocked || this.isParked) return;
+    if (this.requestSinceMs > 0) {
       const isSlow = this.parser.isUnauthenticated && nowMs - this.requestSinceMs > ServerLimits.unauthenticatedRequestMs;
       if (isSlow || nowMs - this.lastInputMs > ServerLimits.halfSentRequestMs) this.drop('a request was left half sent');
-    } else if (idleMs > 0 && !this.isBlocked && nowMs - this.lastInputMs > idleMs) {
+    } else if (idleMs > 0 && nowMs - this.lastInputMs > idleMs) {
       this.host.log('verbose', 'Closing idle client');
       this.close('now');
     }
@@ -189,6 +143,7 @@ export class Connection implements TurnConnection, HeldConnection {
 
   private runCommands(): void {
     const { parser, host } = this;
+    if (this.isClosing) return;
     if (!host.store.isWritable) host.refreshHoldBack();
     if (this.isParked) {
       this.isParked = false;
@@ -243,13 +198,14 @@ export class Connection implements TurnConnection, HeldConnection {
   }
 
   private run(): boolean {
-    const { host, session, out } = this;
-    const before = out.position;
+    const { host, session } = this;
+    const before = this.replies.out.position;
     const mode = session.replyMode;
     if (mode === 'skip') session.replyMode = 'on';
     session.lastCommandAtMs = host.coarseUnixMs;
     host.statistics.commands++;
     let running: void | Promise<void>;
+    const startedMs = host.isTimed ? host.preciseMs() : 0;
     this.isRunning = true;
     try {
       running = host.store.execute(session, this.parser.argv, this.reply);
@@ -258,6 +214,7 @@ export class Connection implements TurnConnection, HeldConnection {
       this.answerFault(before, error);
     }
     this.isRunning = false;
+    if (startedMs > 0) host.commandTook(host.preciseMs() - startedMs);
     const lsn = host.store.replyLsn;
     if (running !== undefined) {
       this.block(running, before, mode, lsn !== 0);
@@ -268,12 +225,9 @@ export class Connection implements TurnConnection, HeldConnection {
   }
 
   private finish(before: number, mode: 'on' | 'off' | 'skip', lsn: number): void {
-    const { session, out } = this;
-    if (lsn > this.gateLsn) {
-      if (this.gateLsn === 0) this.freeUpTo = before;
-      this.gateLsn = lsn;
-    }
-    if (mode === 'skip' || session.replyMode !== 'on') out.truncate(before);
+    const { session, replies } = this;
+    if (lsn !== 0) replies.waitFor(lsn, before);
+    if (mode === 'skip' || session.replyMode !== 'on') replies.out.truncate(before);
     this.parser.isUnauthenticated = !session.isAuthenticated;
     if (!this.isDirty) {
       this.isDirty = true;
@@ -300,7 +254,7 @@ export class Connection implements TurnConnection, HeldConnection {
 
   /** A fault of ours, not of the client: answered, logged, and the server lives. */
   private answerFault(before: number, error: unknown): void {
-    this.out.truncate(before);
+    this.replies.out.truncate(before);
     this.reply.error('ERR internal error');
     this.host.log(
       'warning',
@@ -345,10 +299,14 @@ export class Connection implements TurnConnection, HeldConnection {
     else if (!this.isInBacklog && !this.isParked) this.startClosing();
   }
 
-  private outputDrained(): void {
-    this.lastOutputMs = this.host.coarseMs;
-    if (this.isReading || this.isBlocked || this.isParked || this.isInBacklog || this.isClosing) return;
-    this.later();
+  /** Closes when all is said; goes on with a client that had to take its replies first. */
+  sent(): void {
+    if (this.isClosing) {
+      if (this.replies.isEmpty) this.socket.destroySoon();
+      return;
+    }
+    if (this.isReading || this.isBlocked || this.isParked || this.isInBacklog) return;
+    if (this.outputBytes <= ServerLimits.outputBytesQueued) this.later();
   }
 
   private startClosing(): void {
@@ -359,45 +317,7 @@ export class Connection implements TurnConnection, HeldConnection {
     }
   }
 
-  private sendUpTo(position: number): void {
-    const { out, socket, host } = this;
-    const length = out.length;
-    if (length > 0) {
-      const isMany = out.hasSealed;
-      if (isMany) socket.cork();
-      out.takeUpTo(position, this.writePiece);
-      if (isMany) socket.uncork();
-      const sent = length - out.length;
-      if (sent > 0) {
-        host.statistics.outputBytes += sent;
-        host.statistics.writes++;
-      }
-      if (socket.writableLength === 0) out.recycle();
-      else {
-        out.abandon();
-        this.checkOutputLimits();
-      }
-    }
-    if (this.isClosing && this.heldCount === 0 && out.length === 0) socket.destroySoon();
-  }
-
-  private checkOutputLimits(): void {
-    const bytes = this.outputBytes;
-    const { outputLimit, coarseMs } = this.host;
-    if (this.parser.isUnauthenticated && bytes > ServerLimits.unauthenticatedOutputBytesMax) {
-      this.drop('it has not authenticated and does not read its replies');
-      return;
-    }
-    if (outputLimit.soft > 0 && bytes > outputLimit.soft) {
-      if (this.softLimitSinceMs === 0) this.softLimitSinceMs = coarseMs;
-    } else {
-      this.softLimitSinceMs = 0;
-    }
-    const isSoftOver = this.softLimitSinceMs > 0 && coarseMs - this.softLimitSinceMs > outputLimit.softSeconds * 1000;
-    if ((outputLimit.hard > 0 && bytes > outputLimit.hard) || isSoftOver) this.drop('it reached the output buffer limits');
-  }
-
-  private drop(why: string): void {
+  drop(why: string): void {
     this.host.log('warning', `Closing client ${this.session.address}: ${why}`);
     this.close('now');
   }

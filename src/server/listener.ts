@@ -39,18 +39,38 @@ export class Listener {
       if (settings.port > 0 || settings.unixSocket === '') await this.openTcp(settings);
       if (settings.unixSocket !== '') await this.openUnix(settings);
     } catch (error) {
-      await this.close();
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Other TCP addresses, or another port, from now on; clients that are there stay. Rejects with the old ones open again. */
+  async rebind(settings: ServerSettings, before: ServerSettings): Promise<void> {
+    // The old ones go first: they may be some of the new ones.
+    const { port } = this;
+    this.closeTcp();
+    try {
+      await this.openTcp(settings);
+    } catch (error) {
+      this.closeTcp();
+      await this.openTcp({ ...before, port });
       throw error;
     }
   }
 
   /** No new clients; those that are there stay. Removes the unix socket. */
-  async close(): Promise<void> {
-    const closing = this.servers.splice(0).map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+  close(): void {
+    // The listening sockets are closed at once; close() would call back when the last connection is gone.
+    for (const server of this.servers.splice(0)) server.close();
     if (this.unixPath !== '' && existsSync(this.unixPath)) unlinkSync(this.unixPath);
     this.unixPath = '';
-    // close() calls back when the last connection is gone; the sockets themselves are closed at once.
-    void closing;
+  }
+
+  private closeTcp(): void {
+    for (const server of this.servers.splice(0)) {
+      if (typeof server.address() === 'string') this.servers.push(server);
+      else server.close();
+    }
   }
 
   private async openTcp(settings: ServerSettings): Promise<void> {

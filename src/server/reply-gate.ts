@@ -2,14 +2,16 @@
  * Replies that wait for the log, oldest first. LSNs only grow, so what may leave is always a prefix of the queue.
  */
 
-export interface HeldConnection {
-  /** Sends the connection's output up to this position: one hold() is over. */
+export interface HeldReplies {
+  /** Sends the output up to this position: one hold() is over. */
   releaseUpTo(position: number): void;
+  /** What they wait for will never come. */
+  logFailed(): void;
 }
 
 export class ReplyGate {
   /** Parallel arrays, used from `head` on: no object per held reply. */
-  private connections: HeldConnection[] = [];
+  private held: HeldReplies[] = [];
   private positions: number[] = [];
   private lsns: number[] = [];
   private head = 0;
@@ -18,8 +20,8 @@ export class ReplyGate {
     return this.lsns.length - this.head;
   }
 
-  hold(connection: HeldConnection, position: number, lsn: number): void {
-    this.connections.push(connection);
+  hold(replies: HeldReplies, position: number, lsn: number): void {
+    this.held.push(replies);
     this.positions.push(position);
     this.lsns.push(lsn);
   }
@@ -27,28 +29,28 @@ export class ReplyGate {
   /** Lets everything up to this LSN go. */
   release(lsn: number): void {
     while (this.head < this.lsns.length && (this.lsns[this.head] as number) <= lsn) {
-      const connection = this.connections[this.head] as HeldConnection;
+      const replies = this.held[this.head] as HeldReplies;
       const position = this.positions[this.head] as number;
       this.head++;
-      connection.releaseUpTo(position);
+      replies.releaseUpTo(position);
     }
     this.compact();
   }
 
-  /** Takes everything out without sending: the log has failed. */
-  drop(): HeldConnection[] {
-    const dropped = this.connections.slice(this.head);
+  /** Nothing is sent any more: the log has failed. */
+  fail(): void {
+    const failed = new Set(this.held.slice(this.head));
     this.head = this.lsns.length;
     this.compact();
-    return dropped;
+    for (const replies of failed) replies.logFailed();
   }
 
   private compact(): void {
     if (this.head === this.lsns.length) {
-      this.connections.length = this.positions.length = this.lsns.length = 0;
+      this.held.length = this.positions.length = this.lsns.length = 0;
       this.head = 0;
     } else if (this.head > 4096) {
-      this.connections.splice(0, this.head);
+      this.held.splice(0, this.head);
       this.positions.splice(0, this.head);
       this.lsns.splice(0, this.head);
       this.head = 0;

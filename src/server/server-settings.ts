@@ -1,7 +1,7 @@
 /** What the server itself reads from the configuration, parsed once per change. */
 import type { ConfigPort } from '../commands/server-port.js';
 import type { ParserLimits } from './command-parser.js';
-import type { OutputLimit } from './connection.js';
+import type { OutputLimit } from './reply-stream.js';
 
 export interface ServerSettings {
   /** 0: no TCP where there is a unix socket, else any free port. */

@@ -11,13 +11,14 @@ import { ChunkPool } from './chunk-pool.js';
 import { ClientSession } from './client-session.js';
 import { Clients } from './clients.js';
 import type { ParserLimits } from './command-parser.js';
-import { Connection, type ConnectionHost, type HoldBackMode, type OutputLimit } from './connection.js';
+import { Connection, type ConnectionHost, type HoldBackMode } from './connection.js';
 import { PROTECTED_MODE, TOO_MANY_CLIENTS } from './denied.js';
 import { type InfoSources, infoText } from './info.js';
 import { type Arrival, Listener } from './listener.js';
 import { isSamePassword } from './password.js';
 import type { StorePort } from './ports.js';
 import { ReplyGate } from './reply-gate.js';
+import type { OutputLimit } from './reply-stream.js';
 import { readServerSettings, type ServerSettings } from './server-settings.js';
 import { Statistics } from './statistics.js';
 import { Turn } from './turn.js';
@@ -116,7 +117,7 @@ export class Server implements ConnectionHost, ServerPort {
   }
 
   private async closeAll(): Promise<void> {
-    await this.listener.close();
+    this.listener.close();
     this.store.endOfTurn();
     try {
       await this.store.close();
@@ -146,6 +147,14 @@ export class Server implements ConnectionHost, ServerPort {
 
   preciseMs(): number {
     return this.env.clock.monotonicMs();
+  }
+
+  get isTimed(): boolean {
+    return this.settings.latencyThresholdMs > 0;
+  }
+
+  commandTook(ms: number): void {
+    this.latencyMonitor.record('command', ms, Math.floor(this.env.clock.unixMs() / 1000));
   }
 
   refreshHoldBack(): void {
@@ -249,14 +258,10 @@ export class Server implements ConnectionHost, ServerPort {
   }
 
   private onProgress(): void {
-    if (this.store.isFailed) this.dropHeld();
+    // What waits for a log that will never move has an unknown outcome: no client may take it for done.
+    if (this.store.isFailed) this.gate.fail();
     else this.turn.openGate();
     this.refreshHoldBack();
-  }
-
-  /** What waits for a log that will never move again has an unknown outcome: its clients must not take it for done. */
-  private dropHeld(): void {
-    for (const connection of new Set(this.gate.drop())) if (connection instanceof Connection) connection.close('now');
   }
 
   private onCron(): void {
@@ -264,28 +269,41 @@ export class Server implements ConnectionHost, ServerPort {
     this.coarseMs = clock.monotonicMs();
     this.coarseUnixMs = clock.unixMs();
     this.statistics.sample(this.coarseMs);
-    this.turn.openGate();
-    this.refreshHoldBack();
+    this.onProgress();
     if (++this.cronTick % CRON_TICKS_PER_SECOND !== 0) return;
     for (const connection of this.clients.all()) connection.checkTimeouts(this.coarseMs, this.settings.idleMs);
   }
 
   /** CONFIG SET takes effect here at once. */
   private watched(config: ConfigPort): ConfigPort {
-    const refresh = () => {
-      this.settings = readServerSettings(config);
-      this.latencyMonitor.thresholdMs = this.settings.latencyThresholdMs;
-      for (const connection of this.clients.all()) connection.parser.setLimits(this.settings.parser);
-    };
     return {
       get: (patterns) => config.get(patterns),
       value: (name) => config.value(name),
       rewrite: () => config.rewrite(),
       set: (pairs) => {
         const waiting = config.set(pairs);
-        if (waiting === undefined) return refresh();
-        return waiting.then(refresh);
+        if (waiting !== undefined) return waiting.then(() => this.applySettings(config));
+        return this.applySettings(config);
       },
     };
+  }
+
+  private applySettings(config: ConfigPort): void | Promise<void> {
+    const before = this.settings;
+    const settings = readServerSettings(config);
+    this.settings = settings;
+    this.latencyMonitor.thresholdMs = settings.latencyThresholdMs;
+    for (const connection of this.clients.all()) connection.parser.setLimits(settings.parser);
+    if (settings.port === before.port && settings.bind.join() === before.bind.join()) return;
+    return this.listener.rebind(settings, before).catch((error: unknown) => {
+      config.set([
+        ['port', String(before.port)],
+        ['bind', before.bind.join(' ')],
+      ]);
+      this.settings = readServerSettings(config);
+      const reason = error instanceof Error ? error.message : String(error);
+      const name = settings.port === before.port ? 'bind' : 'port';
+      throw new CommandError(`ERR CONFIG SET failed (possibly related to argument '${name}') - Unable to listen: ${reason}`);
+    });
   }
 }

@@ -18,6 +18,7 @@ const OVERHEAD_BYTES = 16;
 const MAX_UTF8_BYTES = 3;
 /** Texts from this length on are measured instead. */
 const EXACT_FROM = 4096;
+const SHORT_TEXT = 40;
 
 export class ArgumentEncoder {
   private scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
@@ -31,10 +32,7 @@ export class ArgumentEncoder {
     this.reserve(name, args);
     const { scratch, argv } = this;
     scratch[0] = 42; // *
-    let at = 1 + scratch.latin1Write(String(argc), 1);
-    scratch[at++] = CR;
-    scratch[at++] = LF;
-    at = this.put(name, 0, at);
+    let at = this.put(name, 0, this.putNumber(argc, 0));
     for (let i = 0; i < args.length; i++) at = this.put(args[i] as Arg, i + 1, at);
     argv.point(scratch, this.index, 0, argc, 0, at);
     return argv;
@@ -51,7 +49,7 @@ export class ArgumentEncoder {
 
   /** Writes one argument at `at`; returns where the next one goes. */
   private put(arg: Arg, i: number, at: number): number {
-    const { scratch, index } = this;
+    const { scratch } = this;
     scratch[at] = 36; // $
     if (typeof arg === 'object') {
       const start = this.putLength(arg.length, at);
@@ -60,21 +58,24 @@ export class ArgumentEncoder {
     }
     const text = typeof arg === 'string' ? arg : String(arg);
     // Guess one byte per character and write; once more, further on, only when the length has more digits than that.
-    let start = at + 1 + digitsOf(text.length) + 2;
-    const length = scratch.utf8Write(text, start);
-    const guessed = start;
-    start = this.putLength(length, at);
+    const guessed = at + 1 + digitsOf(text.length) + 2;
+    const length = writeText(scratch, text, guessed);
+    const start = this.putLength(length, at);
     if (start !== guessed) scratch.utf8Write(text, start);
-    index[2 * i] = start;
     return this.close(i, start, start + length);
   }
 
   private putLength(length: number, at: number): number {
-    const { scratch } = this;
     if (length > BlockLimits.maxArgumentBytes)
       throw new RangeError(`an argument of ${length} bytes, at most ${BlockLimits.maxArgumentBytes}`);
-    const digits = digitsOf(length);
-    let rest = length;
+    return this.putNumber(length, at);
+  }
+
+  /** Decimal digits and CRLF behind the type byte at `at`; returns where the next byte goes. */
+  private putNumber(value: number, at: number): number {
+    const { scratch } = this;
+    const digits = digitsOf(value);
+    let rest = value;
     for (let i = at + digits; i > at; i--) {
       scratch[i] = 48 + (rest % 10);
       rest = Math.floor(rest / 10);
@@ -91,6 +92,17 @@ export class ArgumentEncoder {
     this.scratch[end + 1] = LF;
     return end + 2;
   }
+}
+
+/** UTF-8 at `at`; returns its length. Short plain text is written here, which is quicker than the call. */
+function writeText(bytes: Buffer, text: string, at: number): number {
+  if (text.length > SHORT_TEXT) return bytes.utf8Write(text, at);
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c > 127) return bytes.utf8Write(text, at);
+    bytes[at + i] = c;
+  }
+  return text.length;
 }
 
 function sizeLimit(arg: Arg): number {

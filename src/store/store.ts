@@ -159,6 +159,7 @@ export class Store implements Host {
     this.engine.on('progress', listener);
     this.engine.on('drain', listener);
     this.engine.on('recovered', listener);
+    this.engine.on('failed', listener);
   }
 
   closeSession(session: Session): void {

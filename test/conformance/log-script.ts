@@ -50,15 +50,19 @@ function makeAppend(random: Random): Step {
   return { do: random.chance(0.7) ? 'append' : 'appendArray', argv: makeArgv(random) };
 }
 
-function makeArgv(random: Random): Arg[] {
-  const argc = random.chance(0.05) ? random.logBetween(10, 300) : random.between(1, 6);
-  return Array.from({ length: argc }, () => makeArg(random));
+/** Longest argument of a command with few of them, and of one among very many. */
+const LONG_MAX = 400_000;
+const SHORT_MAX = 200;
+
+function makeArgv(random: Random, longest = LONG_MAX): Arg[] {
+  if (random.chance(0.05)) return Array.from({ length: random.logBetween(10, 300) }, () => makeArg(random, SHORT_MAX));
+  return Array.from({ length: random.between(1, 6) }, () => makeArg(random, longest));
 }
 
 const ALPHABETS = ['abcdefghijklmnopqrstuvwxyz:0123456789', 'aé', 'ab€', '😀x', '\ud83dz', 'q\ude00', '\r\n$*#\0'];
 
-function makeArg(random: Random): Arg {
-  const length = random.chance(0.02) ? random.logBetween(1000, 400_000) : random.chance(0.1) ? 0 : random.logBetween(1, 200);
+function makeArg(random: Random, longest: number): Arg {
+  const length = random.chance(0.02) ? random.logBetween(100, longest) : random.chance(0.1) ? 0 : random.logBetween(1, SHORT_MAX);
   switch (random.below(4)) {
     case 0:
       return random.bytes(length);
@@ -73,8 +77,9 @@ function makeArg(random: Random): Arg {
 }
 
 function makeRaw(random: Random): { bytes: Buffer; start: number; end: number } {
-  const count = random.chance(0.05) ? random.logBetween(10, 3000) : random.between(1, 4);
-  const records = Array.from({ length: count }, () => encodeArgv(makeArgv(random)));
+  const isMany = random.chance(0.05);
+  const count = isMany ? random.logBetween(10, 1000) : random.between(1, 4);
+  const records = Array.from({ length: count }, () => encodeArgv(makeArgv(random, isMany ? SHORT_MAX : LONG_MAX)));
   const before = random.bytes(random.below(9));
   const bytes = Buffer.concat([before, ...records, random.bytes(random.below(9))]);
   return { bytes, start: before.length, end: before.length + records.reduce((sum, record) => sum + record.length, 0) };

@@ -162,8 +162,8 @@ function walk(bytes: Buffer, firstLsn: number): OracleOutcome {
     foreignBytes: 0,
   };
   if (/^(REDIS|VALKEY)/.test(text)) return { ...out, status: 'rdb' };
-  let unit: { start: number; record: number } | null = null;
-  let stretch: { at: number; lsn: number; unit: typeof unit } | null = null;
+  let unit = null as { start: number; record: number } | null;
+  let stretch = null as { at: number; lsn: number; unit: typeof unit } | null;
   let isClosed = false;
   let at = 0;
   const note = (start: number, end: number, unitStart: number): void => {
@@ -198,13 +198,13 @@ function walk(bytes: Buffer, firstLsn: number): OracleOutcome {
       if (isSession) {
         if (at > 0 && line.lsn < out.lsn) return finish('malformed', at);
       } else if (stretch !== null) {
-        const from: { at: number; lsn: number; unit: typeof unit } = stretch;
+        const from = stretch;
         unit = from.unit;
         out.lsn = from.lsn;
         out.foreignBytes -= at - from.at;
         return finish('malformed', from.at);
       } else if (out.sessions === 0 || isClosed || line.lsn !== out.lsn) return finish('malformed', at);
-      const before: typeof unit = unit;
+      const before = unit;
       const records: OracleRecord[] = [];
       for (let p = line.end; p < end; ) {
         const timestamp = /^#TS:(?:0|[1-9][0-9]{0,14})\r\n/.exec(text.slice(p, end));

@@ -124,6 +124,17 @@ export function plainReadingTests(rig: ReaderRig): void {
       }
     });
 
+    test('a file that ends behind a byte that cannot be is malformed, not truncated', async () => {
+      for (const text of ['*1\r\n$1\r\nab', '*1\r\n$1\r\na\rb', '*1\r\n$1\n', '*1\r\nx', '*x', '*1\r\n$1\r\n\r\r\r']) {
+        for (const batchBytes of [64, 4096]) {
+          expect((await rig.read(Buffer.from(text), { batchBytes })).outcome, text).toMatchObject({
+            status: 'malformed',
+            badOffset: 0,
+          });
+        }
+      }
+    });
+
     test('records behind a bad place are counted up to three, in the first run that has three', async () => {
       const good = set('a', '1');
       const bad = Buffer.from('*1\r\n$x\r\n');

@@ -93,6 +93,18 @@ export function unitReadingTests(rig: ReaderRig): void {
       });
     });
 
+    test('a block that is right in all but its last record changes no unit', async () => {
+      const open = new LogBuilder().session().block([multi, set('a')], { flags: 'm' });
+      const bad = open.length;
+      const { outcome } = await rig.read(open.block([exec, Buffer.from('*1\r\n')]).bytes);
+      expect(outcome).toMatchObject({ status: 'malformed', badOffset: bad, openMulti: true, unitStart: 0 });
+      const none = new LogBuilder()
+        .session()
+        .block([set('a')])
+        .block([multi, Buffer.from('*1\r\n')]);
+      expect((await rig.read(none.bytes)).outcome).toMatchObject({ status: 'malformed', openMulti: false, commands: 1 });
+    });
+
     test('f=m alone leaves nothing open: a block may be sealed behind a whole unit before the unit is ended', async () => {
       const log = new LogBuilder().session().block([set('a')], { flags: 'm' });
       expect((await rig.read(log.bytes)).outcome).toMatchObject({ status: 'clean', openMulti: false, unitStart: log.length });

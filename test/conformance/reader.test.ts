@@ -38,6 +38,6 @@ if (found !== null) {
         expect(one?.commands, label).toEqual(other?.commands);
         expect(one?.outcome, label).toEqual(other?.outcome);
       }
-    });
+    }, 300_000);
   });
 }

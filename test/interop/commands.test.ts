@@ -4,6 +4,8 @@
  * distance from now differs between the two.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { dataFamilies } from '../../src/commands/families.js';
+import type { CommandSpec } from '../../src/commands/spec.js';
 import { computeDigest } from '../../src/keyspace/digest.js';
 import { InProcessStore } from '../support/in-process-store.js';
 import { describeWithRedis, RealRedis } from '../support/redis-server.js';
@@ -59,6 +61,17 @@ describeWithRedis('the commands against redis-server', () => {
     expect(store.internalErrors).toEqual([]);
   }, 600_000);
 
+  it('arity, flags, key positions and categories are those of COMMAND INFO', async () => {
+    await real.call('DISCARD');
+    for (const spec of dataFamilies.flat()) {
+      const [info] = (await real.ok('COMMAND', 'INFO', spec.name)) as RespValue[][];
+      expect(described(spec)).toEqual(fromInfo(info ?? []));
+      const subcommands = (info?.[9] ?? []) as RespValue[][];
+      const theirs = subcommands.map(fromInfo).sort((x, y) => x.name.localeCompare(y.name));
+      expect((spec.subcommands ?? []).map(described).sort((x, y) => x.name.localeCompare(y.name))).toEqual(theirs);
+    }
+  });
+
   it('INCRBYFLOAT gives the digits of long double arithmetic', async () => {
     const seed = testSeed();
     const random = new Random(seed);
@@ -76,6 +89,26 @@ describeWithRedis('the commands against redis-server', () => {
     }
   }, 120_000);
 });
+
+function described(spec: CommandSpec) {
+  // Redis keeps this flag to itself.
+  const flags = spec.flags.filter((flag) => flag !== 'touches_arbitrary_keys').sort();
+  const { first, last, step } = spec.keys ?? { first: 0, last: 0, step: 0 };
+  return { name: spec.name, arity: spec.arity, flags, keys: [first, last, step], categories: [...spec.categories].sort() };
+}
+
+function fromInfo(info: RespValue[]) {
+  const [name, arity, flags, first, last, step, categories] = info as [
+    string,
+    number,
+    string[],
+    number,
+    number,
+    number,
+    string[],
+  ];
+  return { name, arity, flags: flags.sort(), keys: [first, last, step], categories: categories.sort() };
+}
 
 /** With clock-dependent numbers taken for equal when they are near, and replies without an order sorted. */
 function normal(name: string, value: RespValue, reference: RespValue): unknown {

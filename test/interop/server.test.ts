@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Config } from '../../src/config/config.js';
 import { createNodeEnv } from '../../src/env/node-env.js';
 import { type ComposedServer, composeServer } from '../../src/server/compose-server.js';
-import { describeWithRedis, RealRedis } from '../support/redis-server.js';
+import { describeWithRedis, freePort, RealRedis } from '../support/redis-server.js';
 import { parseReplies, type RespValue } from '../support/resp-client.js';
 import { RawClient, record } from '../support/server-rig.js';
 
@@ -295,6 +295,16 @@ describeWithRedis('the server against redis-server', () => {
     const [mine, theirs] = await both(script);
     const withoutId = (text: string) => text.replace(/(\$2\r\nid\r\n):\d+/g, '$1:N');
     expect(withoutId(mine)).toBe(withoutId(theirs));
+  });
+
+  it('CONFIG SET port moves the server, and a port that is taken leaves it where it was', async () => {
+    const { port } = ours.server;
+    const moved = await freePort();
+    expect(await answers(port, lines(`CONFIG SET port ${redis.port}`))).toContain("(possibly related to argument 'port')");
+    expect(await answers(port, lines('PING'))).toBe('+PONG\r\n');
+    expect(await answers(port, lines(`CONFIG SET port ${moved}`))).toBe('+OK\r\n');
+    expect(await answers(moved, lines('PING', 'CONFIG GET port'))).toContain(String(moved));
+    await expect(RawClient.connect(port)).rejects.toThrow('ECONNREFUSED');
   });
 
   it('a password is asked for, and taken in each way', async () => {

@@ -1,4 +1,4 @@
-import { readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AofError, AppendOnlyFile } from '../../src/aof.js';
@@ -167,6 +167,18 @@ describe.each(backendNames)('the engine on %s', (backend) => {
     expect(aof.writable).toBe(true);
     await aof.synced();
     await aof.close();
+  });
+
+  it('a directory that is replaced under it fails the log within a second or so', async () => {
+    const dir = tempDir('engine');
+    const aof = await AppendOnlyFile.open({ dir, host: new Recorder(), backend });
+    const failed = new Promise<AofError>((resolve) => aof.once('failed', resolve));
+    renameSync(join(dir, 'appendonlydir'), join(dir, 'moved'));
+    mkdirSync(join(dir, 'appendonlydir'));
+    expect(await failed).toMatchObject({ code: 'AOF_FAILED', message: expect.stringContaining('replaced') });
+    expect(() => aof.append(0, 'SET', 'a', '1')).toThrow(expect.objectContaining({ code: 'AOF_FAILED' }));
+    await expect(aof.synced(aof.appendedLsn + 1)).rejects.toMatchObject({ code: 'AOF_FAILED' });
+    await expect(aof.close()).rejects.toMatchObject({ code: 'AOF_FAILED' });
   });
 
   it('an unknown option is refused by name', async () => {

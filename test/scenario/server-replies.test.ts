@@ -172,6 +172,28 @@ describe('connections that have to wait', () => {
     expect(await writer.bytes(19)).toBe('+PONG\r\n+OK\r\n+PONG\r\n');
   });
 
+  it('held replies that fill the output stop further commands, and their release lets them go on', async () => {
+    rig = await startRig();
+    rig.store.watermark = 0;
+    const client = await rig.client();
+    const one = 10_000_000;
+    client.send(SET + record('HELD', String(one)).repeat(12));
+    await settle();
+    await settle();
+    expect(rig.store.ran.length).toBeLessThan(12);
+    let bytes = 0;
+    client.socket.removeAllListeners('data');
+    const all = new Promise<void>((resolve) => {
+      client.socket.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes >= 12 * one) resolve();
+      });
+    });
+    rig.store.advance(10);
+    await all;
+    expect(rig.store.ran.length).toBe(13);
+  });
+
   it('CLIENT PAUSE holds back everything, or writes only, until its time is over', async () => {
     rig = await startRig();
     const client = await rig.client();

@@ -97,7 +97,7 @@ describe('everysec serve', () => {
   it.each([
     [['--no-such-directive', '1'], 'Bad directive or wrong number of arguments'],
     [['--appendfsync', 'sometimes'], 'argument(s) must be one of the following'],
-    [['--dir', '/nonexistent-directory'], "Can't chdir to '/nonexistent-directory': No such file or directory"],
+    [['--dir', '/dev/null/data'], "Can't chdir to '/dev/null/data': Not a directory"],
     [['/nonexistent.conf'], "can't open config file '/nonexistent.conf'"],
   ])('refuses %j with exit code 1', (args, text) => {
     const { status, stderr } = everysec('serve', ...args);

@@ -44,7 +44,7 @@ export class FaultyFiles {
     });
     this.gates.set(operation, gate);
     return () => {
-      this.gates.delete(operation);
+      if (this.gates.get(operation) === gate) this.gates.delete(operation);
       release();
     };
   }

@@ -5,6 +5,7 @@
 import { dataFamilies } from '../../src/commands/families.js';
 import type { ServerPort } from '../../src/commands/server-port.js';
 import type { Session } from '../../src/commands/session.js';
+import type { CommandSpec } from '../../src/commands/spec.js';
 import { buildCommandTable } from '../../src/commands/table.js';
 import { createKeyspace } from '../../src/keyspace/create-keyspace.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
@@ -58,6 +59,7 @@ export interface InProcessOptions {
   /** Unix milliseconds; default: the real clock. */
   readonly now?: () => number;
   readonly random?: () => number;
+  readonly extraCommands?: readonly CommandSpec[];
 }
 
 export class InProcessStore {
@@ -81,7 +83,7 @@ export class InProcessStore {
       },
     } as unknown as ServerPort;
     this.dispatcher = new Dispatcher({
-      table: buildCommandTable(dataFamilies),
+      table: buildCommandTable([...dataFamilies, options.extraCommands ?? []]),
       keyspace: this.keyspace,
       log: this.log,
       server,
@@ -112,6 +114,14 @@ export class InProcessClient {
 
   call(...parts: (string | number | Uint8Array)[]): RespValue {
     return parseReply(this.raw(...parts));
+  }
+
+  /** For a command that answers later. */
+  async later(...parts: (string | number | Uint8Array)[]): Promise<RespValue> {
+    const argv = fillArgv(new Argv(), parts.map(bytesOf));
+    const reply = new Resp2Collector();
+    await this.store.dispatcher.execute(this.session, argv, reply);
+    return parseReply(reply.take());
   }
 
   raw(...parts: (string | number | Uint8Array)[]): Buffer {

@@ -1,4 +1,4 @@
-/** Temporary directories of a test file: made on demand, removed together. */
+/** Temporary directories of a test file: made on demand, removed together; EVERYSEC_KEEP=1 leaves them to be looked at. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ export function tempDir(label: string): string {
 }
 
 export function removeTempDirs(): void {
+  if (process.env['EVERYSEC_KEEP'] === '1') return;
   for (const dir of made) rmSync(dir, { recursive: true, force: true });
   made.clear();
 }

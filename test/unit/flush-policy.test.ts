@@ -64,7 +64,14 @@ describe('flush policy', () => {
 });
 
 describe('answer policy', () => {
-  const state = { policy: 'everysec', isSyncSuspended: false, writtenLsn: 50, syncedLsn: 20, writeAgeMs: 0, hasFault: false } as const;
+  const state = {
+    policy: 'everysec',
+    isSyncSuspended: false,
+    writtenLsn: 50,
+    syncedLsn: 20,
+    writeAgeMs: 0,
+    hasFault: false,
+  } as const;
 
   it('always waits for synced, the others for written', () => {
     expect(answerableLsn({ ...state, policy: 'always' })).toBe(20);

@@ -5,7 +5,10 @@ describe('reply gate', () => {
   it('lets a prefix go, in order, and keeps the rest', () => {
     const gate = new ReplyGate();
     const sent: string[] = [];
-    const held = (name: string) => ({ releaseUpTo: (position: number) => void sent.push(`${name}${position}`) });
+    const held = (name: string) => ({
+      releaseUpTo: (position: number) => void sent.push(`${name}${position}`),
+      logFailed: () => void sent.push(`${name} failed`),
+    });
     const [a, b] = [held('a'), held('b')];
     gate.hold(a, 5, 10);
     gate.hold(b, 7, 20);
@@ -20,10 +23,21 @@ describe('reply gate', () => {
     expect(gate.size).toBe(0);
   });
 
+  it('tells each waiter once when the log has failed, and lets nothing go after that', () => {
+    const gate = new ReplyGate();
+    const told: string[] = [];
+    const waiter = { releaseUpTo: () => void told.push('released'), logFailed: () => void told.push('failed') };
+    gate.hold(waiter, 1, 10);
+    gate.hold(waiter, 2, 20);
+    gate.fail();
+    gate.release(Number.POSITIVE_INFINITY);
+    expect(told).toEqual(['failed']);
+  });
+
   it('stays in order over many rounds of partial release', () => {
     const gate = new ReplyGate();
     let next = 0;
-    const connection = { releaseUpTo: (position: number) => expect(position).toBe(next++) };
+    const connection = { releaseUpTo: (position: number) => expect(position).toBe(next++), logFailed: () => {} };
     for (let i = 0; i < 20_000; i++) {
       gate.hold(connection, i, i);
       if (i % 3 === 0) gate.release(i - 5000);

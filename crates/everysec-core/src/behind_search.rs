@@ -1,10 +1,11 @@
 //! What stands behind a bad place: valid blocks (evidence of what was durable), parseable records, zeros, signs of another
 //! server's hand. Reads only, in bounded memory, and in time linear in the file even where the file is made to prevent that.
 
+use crate::bad_place::{BadBlock, BadPlace};
 use crate::block_parse::{parse, Annotation, MAGIC};
 use crate::command_reader::{ReadFailure, Source};
+use crate::comment_line::MAX_COMMENT_BYTES;
 use crate::limits::{ANNOTATION_BYTES, MAX_ARGUMENTS, MAX_ARGUMENT_BYTES, MAX_LSN, MAX_RECORD_BYTES};
-use crate::log_walker::{BadBlock, BadPlace, MAX_COMMENT_BYTES};
 
 pub struct Behind {
     pub is_zeros: bool,

@@ -4,7 +4,7 @@
 use crate::block::Block;
 use crate::block_format::{Flag, Session, Stamp};
 use crate::limits::{ANNOTATION_BYTES, BLOCK_BYTES, SMALL_BLOCK_SHARE};
-use crate::resp::check::record_end;
+use crate::resp::check::{check_records, record_end};
 use crate::stamper::Stamper;
 
 /// Where sealed blocks go.
@@ -96,6 +96,21 @@ impl<S: BlockSink> BlockBuffer<S> {
         }
         self.room()[..records.len()].copy_from_slice(records);
         self.commit(records.len())
+    }
+
+    /// As append(), of bytes that are checked first (see check_records). Checked is the copy: the caller's memory may be
+    /// shared with a thread that writes to it.
+    pub fn append_checked(&mut self, records: &[u8]) -> Result<u64, usize> {
+        let size = records.len();
+        if size > self.room().len() {
+            let copy = records.to_vec();
+            check_records(&copy)?;
+            return Ok(self.append_long(&copy));
+        }
+        let room = &mut self.room()[..size];
+        room.copy_from_slice(records);
+        check_records(room)?;
+        Ok(self.commit(size))
     }
 
     #[cold]

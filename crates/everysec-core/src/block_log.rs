@@ -242,6 +242,7 @@ impl<F: LogFile> BlockLog<F> {
         let written = state.written_total - before;
         drop(state);
         self.shared.writer_wake.notify_one();
+        self.shared.notify();
         written
     }
 }
@@ -255,6 +256,7 @@ pub fn cut_file<F: LogFile>(shared: &Shared<F>, offset: u64) -> Result<(), Errno
     state.is_held = false;
     if result.is_ok() {
         state.is_cut = true;
+        state.is_untold = true;
         // No roll may bring back what was cut off.
         state.release_written(&mut garbage);
         state.target.written_offset = offset;

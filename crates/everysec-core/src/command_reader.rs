@@ -8,9 +8,10 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
+use crate::bad_place::BadPlace;
 use crate::behind_search::{look_behind, Behind};
 use crate::error::{Errno, Failure};
-use crate::log_walker::{BadPlace, LogWalker, Verdict, View};
+use crate::log_walker::{LogWalker, Verdict, View};
 use crate::read_outcome::{Mark, ReadOutcome, Status, ZEROS};
 
 /// Why bytes could not be read; never to be taken for the end of the file.

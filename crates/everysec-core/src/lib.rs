@@ -18,9 +18,11 @@ pub mod unit_spans;
 pub mod writer;
 
 // Read side: command_reader -> log_walker -> block_parse, resp/parse -> read_outcome.
+pub mod bad_place;
 pub mod behind_search;
 pub mod block_parse;
 pub mod command_reader;
+pub mod comment_line;
 pub mod log_walker;
 pub mod read_outcome;
 pub mod unit_tracker;

@@ -129,6 +129,8 @@ pub struct State<F> {
     /// The file was cut since the last fdatasync was issued.
     pub is_cut: bool,
     pub is_write_under_way: bool,
+    /// A thread changed something since the owner's thread last asked with tell().
+    pub is_untold: bool,
     /// The writer stays away from the file: it is being cut, or the calling thread writes itself.
     pub is_held: bool,
     /// The file is given up: nothing more is begun on it.
@@ -169,6 +171,7 @@ impl<F: LogFile> State<F> {
             is_dead: false,
             is_cut: false,
             is_write_under_way: false,
+            is_untold: false,
             is_held: false,
             is_rolling: false,
             is_closing: false,
@@ -224,11 +227,19 @@ impl<F: LogFile> State<F> {
         self.queued_bytes - self.head_taken as u64
     }
 
-    /// Whether a thread is at work or will be without further orders.
+    /// The owner's thread takes note of what changed; returns is_busy().
+    pub fn tell(&mut self) -> bool {
+        self.is_untold = false;
+        self.is_busy()
+    }
+
+    /// Whether a thread is at work, will be without further orders, or did something that was not told yet.
     pub fn is_busy(&self) -> bool {
         let is_at_work = self.is_write_under_way || self.sync.started.is_some();
         let is_able = self.fault().0 == Fault::None;
-        is_at_work || (is_able && (self.can_write() || self.is_sync_possible() || self.stage == Stage::Draining))
+        is_at_work
+            || self.is_untold
+            || (is_able && (self.can_write() || self.is_sync_possible() || self.stage == Stage::Draining))
     }
 
     fn is_sync_possible(&self) -> bool {
@@ -264,6 +275,7 @@ impl<F: LogFile> State<F> {
     /// (to be freed by the caller after the mutex).
     pub fn note_write(&mut self, batch: &mut Vec<Block>, result: Result<usize, Errno>, garbage: &mut Vec<Box<[u8]>>) {
         self.is_write_under_way = false;
+        self.is_untold = true;
         let micros = self.write.end();
         let taken = match result {
             Ok(taken) if taken > 0 => taken,

@@ -3,14 +3,13 @@
 //! Knows no file. It walks a window of bytes from a boundary (between records or blocks) to the last boundary that it can
 //! reach, collects commands in its scanner, and says why it stopped. What it commits to is valid; a block counts as a whole.
 
+use crate::bad_place::{BadBlock, BadPlace};
 use crate::block_parse::{near_annotation, parse, Annotation, BadLine, MAGIC};
+use crate::comment_line::{non_text, timestamp, MAX_COMMENT_BYTES};
 use crate::limits::{ANNOTATION_BYTES, MAX_BLOCK_BYTES};
 use crate::read_outcome::{describe_byte, Complaint, Mark, Status, END_OF_FILE};
 use crate::resp::parse::{Lone, RecordScanner, Stop};
 use crate::unit_tracker::{UnitStart, UnitTracker};
-
-/// A `#` line of plain RESP, its newline included: what Redis reads as one line.
-pub const MAX_COMMENT_BYTES: usize = 1023;
 
 /// What a window ended with.
 #[derive(Debug)]
@@ -22,26 +21,6 @@ pub enum Verdict {
     /// The file ends here, at a boundary.
     End,
     Bad(BadPlace),
-}
-
-#[derive(Debug)]
-pub struct BadPlace {
-    pub status: Status,
-    pub offset: u64,
-    pub complaint: Complaint,
-    pub is_in_plain: bool,
-    pub is_annotation: bool,
-    /// If only zeros stand from here to the end of the file, the place is truncated.
-    pub zeros_from: Option<u64>,
-    /// The block that stands there, when its annotation line is well-formed.
-    pub block: Option<BadBlock>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct BadBlock {
-    pub payload_offset: u64,
-    pub length: u64,
-    pub db: u32,
 }
 
 /// Bytes from a boundary on.
@@ -472,12 +451,6 @@ impl LogWalker {
     }
 }
 
-/// The first byte of a `#` line that is neither printable ASCII, a tab nor the CR before its newline.
-fn non_text(line: &[u8]) -> Option<u8> {
-    let text = line.strip_suffix(b"\r").unwrap_or(line);
-    text.iter().copied().find(|byte| !matches!(byte, b' '..=b'~' | b'\t'))
-}
-
 fn line_complaint(rest: &[u8], bad: usize) -> Complaint {
     let expected = "an #EVS1 line of known form";
     if bad == 0 {
@@ -485,23 +458,4 @@ fn line_complaint(rest: &[u8], bad: usize) -> Complaint {
     }
     let byte = describe_byte(rest.get(bad).copied().unwrap_or(0));
     Complaint::new(format!("{byte} at byte {bad} of the line"), expected)
-}
-
-/// Seconds and length of the `#TS:<seconds>\r\n` line that `bytes` begins with.
-fn timestamp(bytes: &[u8]) -> Option<(u64, usize)> {
-    let digits = bytes.strip_prefix(b"#TS:")?;
-    let mut value = 0;
-    let mut count = 0;
-    while count < 15 {
-        let Some(digit @ b'0'..=b'9') = digits.get(count) else {
-            break;
-        };
-        if count > 0 && value == 0 {
-            break;
-        }
-        value = value * 10 + u64::from(digit - b'0');
-        count += 1;
-    }
-    let is_line = count > 0 && digits.get(count..count + 2) == Some(b"\r\n");
-    is_line.then_some((value, 4 + count + 2))
 }

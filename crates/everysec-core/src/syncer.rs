@@ -83,6 +83,7 @@ fn sync_once<'a, F: LogFile>(shared: &'a Shared<F>, mut state: MutexGuard<'a, St
     let mut garbage = Vec::new();
     let mut state = shared.lock();
     let micros = state.sync.end();
+    state.is_untold = true;
     match result {
         Ok(()) => {
             state.sync.count += 1;
@@ -131,6 +132,7 @@ fn leave_old_target<'a, F: LogFile>(
     }
     let mut state = shared.lock();
     state.stage = Stage::Held;
+    state.is_untold = true;
     state
 }
 

@@ -109,6 +109,29 @@ fn an_execution_unit_that_goes_on_marks_each_block_but_the_last() {
 }
 
 #[test]
+fn a_unit_that_outgrows_its_block_begins_the_next_one() {
+    let mut buffer = buffer();
+    buffer.append(&record(200_000));
+    buffer.select(3);
+    buffer.set_in_unit(true);
+    buffer.append(&record(50_000));
+    buffer.select(4);
+    assert_eq!(buffer.append(&record(50_000)), 300_000);
+    // Again too much: this time it stands at the block's start already.
+    assert_eq!(buffer.append(&record(200_000)), 500_000);
+    buffer.set_in_unit(false);
+    buffer.seal();
+    assert_eq!(
+        lines(&mut buffer),
+        [
+            "30d40 0 0 s=0123abcd",
+            "186a0 30d40 30d40 d=3 f=m",
+            "30d40 493e0 493e0 d=4"
+        ]
+    );
+}
+
+#[test]
 fn a_block_names_the_database_selected_where_it_begins() {
     let mut buffer = buffer();
     buffer.append(&record(50));

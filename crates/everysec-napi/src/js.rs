@@ -68,6 +68,12 @@ pub fn export(env: Env, run: impl FnOnce() -> JsResult<Value>) -> Value {
     ptr::null_mut()
 }
 
+/// The frame of a callback that has nobody to throw at (finalizers, hooks, calls from other threads): a panic ends here.
+pub fn contain(run: impl FnOnce()) {
+    // The panic's message is on standard error already, where the hook of the runtime puts it.
+    let _ = catch_unwind(AssertUnwindSafe(run));
+}
+
 pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     if let Some(text) = panic.downcast_ref::<&str>() {
         return text;

@@ -7,6 +7,7 @@ mod arguments;
 mod js;
 mod lock;
 mod log;
+mod log_methods;
 mod progress;
 mod reader;
 mod status;

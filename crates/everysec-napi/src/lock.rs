@@ -41,5 +41,5 @@ unsafe extern "C" fn release(env: Env, info: CallbackInfo) -> Value {
 
 unsafe extern "C" fn drop_lock(_env: Env, held: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the box of try_file_lock(); the finalizer of its function runs once.
-    drop(unsafe { Box::from_raw(held.cast::<Held>()) });
+    js::contain(|| drop(unsafe { Box::from_raw(held.cast::<Held>()) }));
 }

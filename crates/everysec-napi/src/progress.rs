@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use everysec_core::fs::os::OsFile;
-use everysec_core::log_state::Shared;
+use everysec_core::log_state::{Shared, State};
 use napi_sys as sys;
 
 use crate::js::{self, Env, JsResult, Value};
@@ -50,9 +50,10 @@ impl Progress {
         let _ = self.shared.set(Arc::downgrade(shared));
     }
 
-    fn is_busy(&self) -> bool {
+    /// False when the log is gone.
+    fn state(&self, ask: impl FnOnce(&mut State<OsFile>) -> bool) -> bool {
         let shared = self.shared.get().and_then(Weak::upgrade);
-        shared.is_some_and(|shared| shared.lock().is_busy())
+        shared.is_some_and(|shared| ask(&mut shared.lock()))
     }
 
     /// Makes the thread-safe function. Once, on the loop.
@@ -111,9 +112,9 @@ impl Progress {
         }
     }
 
-    /// If something is under way, keeps the loop alive until a call finds that nothing is. On the loop.
+    /// If something is under way or not told yet, keeps the loop alive until a call finds that nothing is. On the loop.
     pub fn hold_loop(&self, env: Env) {
-        if self.is_ref.load(Ordering::Relaxed) || !self.is_busy() {
+        if self.is_ref.load(Ordering::Relaxed) || !self.state(|state| state.is_busy()) {
             return;
         }
         self.is_ref.store(true, Ordering::Relaxed);
@@ -151,36 +152,54 @@ impl Progress {
 
 /// On the loop: calls the JavaScript callback.
 unsafe extern "C" fn call(env: Env, _function: Value, context: *mut c_void, _data: *mut c_void) {
-    // SAFETY: `context` is the counted reference of attach(), given back only by finalize(), after the last call.
-    let progress = unsafe { &*context.cast::<Progress>() };
-    progress.is_called.store(false, Ordering::Release);
-    if env.is_null() {
-        return;
-    }
-    if !progress.is_busy() {
-        progress.let_loop_go(env);
-    }
-    let Some(reference) = progress.lock().as_ref().map(|handle| handle.callback) else {
-        return;
-    };
-    let (mut callback, mut this) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: a live environment and its own reference, not deleted while the handle is there. A callback that throws leaves
-    // its exception pending, which Node makes an uncaught exception.
-    unsafe {
-        sys::napi_get_reference_value(env, reference, &mut callback);
-        if callback.is_null() || sys::napi_get_undefined(env, &mut this) != sys::Status::napi_ok {
-            return;
+    js::contain(|| {
+        // SAFETY: `context` is the counted reference of attach(), given back only by finalize(), after the last call.
+        let progress = unsafe { &*context.cast::<Progress>() };
+        progress.is_called.store(false, Ordering::Release);
+        if !env.is_null() {
+            progress.tell(env);
         }
-        sys::napi_call_function(env, this, callback, 0, ptr::null(), ptr::null_mut());
+    });
+}
+
+impl Progress {
+    fn tell(&self, env: Env) {
+        let is_busy = self.state(|state| state.tell());
+        if !is_busy {
+            self.let_loop_go(env);
+        }
+        let Some(reference) = self.lock().as_ref().map(|handle| handle.callback) else {
+            return;
+        };
+        let (mut callback, mut this) = (ptr::null_mut(), ptr::null_mut());
+        // SAFETY: a live environment and its own reference, not deleted while the handle is there.
+        let called = unsafe {
+            sys::napi_get_reference_value(env, reference, &mut callback);
+            if callback.is_null() || sys::napi_get_undefined(env, &mut this) != sys::Status::napi_ok {
+                return;
+            }
+            js::ok(
+                env,
+                sys::napi_call_function(env, this, callback, 0, ptr::null(), ptr::null_mut()),
+            )
+        };
+        let Err(thrown) = called else { return };
+        if let Ok(error) = js::error_value(env, thrown) {
+            // What the callback throws is an uncaught exception of the program; left pending, Node would only warn.
+            // SAFETY: a live environment and a value of it.
+            unsafe { sys::napi_fatal_exception(env, error) };
+        }
     }
 }
 
 /// On the loop, after the last call: `data` is the reference to the callback, `context` that of attach().
 unsafe extern "C" fn finalize(env: Env, data: *mut c_void, context: *mut c_void) {
-    // SAFETY: attach() made both, and this runs once.
-    unsafe {
-        sys::napi_delete_reference(env, data.cast());
-        let progress = Arc::from_raw(context.cast::<Progress>().cast_const());
+    js::contain(|| {
+        // SAFETY: attach() made both, and this runs once.
+        let progress = unsafe {
+            sys::napi_delete_reference(env, data.cast());
+            Arc::from_raw(context.cast::<Progress>().cast_const())
+        };
         *progress.lock() = None;
-    }
+    });
 }

@@ -117,6 +117,10 @@ async function readOne(
     if (error instanceof AofError && error.code === 'AOF_IO') {
       env.logger.log('warning', `Unrecoverable error reading the append only file ${file.name}: ${error.message}`);
     }
+    // What the host refuses it refuses without knowing the file: its message ends where the name belongs.
+    if (error instanceof AofError && error.path === undefined) {
+      throw new AofError(error.code, `${error.message} ${file.name}`, { path: file.path, cause: error.cause });
+    }
     throw error;
   }
 }

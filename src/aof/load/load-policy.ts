@@ -96,7 +96,7 @@ function cut(outcome: ReadOutcome, context: LoadContext, messages: readonly stri
     return refuse(
       'AOF_CORRUPT',
       outcome.unitRecordOffset,
-      `${context.path}: a torn transaction begins at offset ${outcome.unitRecordOffset}, inside a block that holds whole commands before it, which a cut at the block's start would lose; run everysec check --fix. Nothing was changed on disk`,
+      `${context.path}: a torn transaction begins at offset ${outcome.unitRecordOffset}, inside a block that holds whole commands before it, which a cut at the block's start would lose. Nothing was changed on disk`,
     );
   }
   const at = `!!! Truncating the AOF ${context.name} at offset ${outcome.unitStart} !!!`;
@@ -116,7 +116,7 @@ function damage(outcome: ReadOutcome, context: LoadContext): LoadDecision {
   return refuse(
     'AOF_CORRUPT',
     offset,
-    `Bad file format reading the append only file ${context.name}: damage at offset ${offset} (lsn ${outcome.lsn}): found ${outcome.found}, expected ${outcome.expected}; last good byte before ${outcome.validEnd}, next good at ${next};${foreign} nothing was changed on disk: make a backup of your AOF file, then use everysec check --fix <filename.manifest> or ./redis-check-aof --fix <filename.manifest>`,
+    `Bad file format reading the append only file ${context.name}: make a backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>. Damage at offset ${offset} (lsn ${outcome.lsn}): found ${outcome.found}, expected ${outcome.expected}; last good byte before ${outcome.validEnd}, next good at ${next};${foreign} nothing was changed on disk`,
   );
 }
 

@@ -16,9 +16,12 @@ export const MANIFEST_LINE_BYTES_MAX = 1023;
 /** Longest manifest that is read at all: some 60,000 files. */
 export const MANIFEST_BYTES_MAX = 64 * 1024 * 1024;
 
+/** First line of each of these errors, as Redis prints it: operators look for it. */
+const TITLE = '*** FATAL AOF MANIFEST FILE ERROR ***';
+
 /** `path` is for the error only. Throws AofError (AOF_CORRUPT) with reason, line number, line and its offset. */
 export function parseManifest(text: Uint8Array, path: string): Manifest {
-  if (text.length === 0) throw new AofError('AOF_CORRUPT', `${path}: Found an empty AOF manifest`, { path, offset: 0 });
+  if (text.length === 0) throw new AofError('AOF_CORRUPT', `${TITLE}\n${path}: Found an empty AOF manifest`, { path, offset: 0 });
   const builder = new ManifestBuilder();
   let lineNumber = 0;
   for (let start = 0; start < text.length; ) {
@@ -162,8 +165,12 @@ const SHOWN_BYTES_MAX = 200;
 
 function lineError(reason: string, path: string, lineNumber: number, offset: number, line: Uint8Array): AofError {
   const shown = Buffer.from(trimmed(line).subarray(0, SHOWN_BYTES_MAX)).toString('utf8');
-  return new AofError('AOF_CORRUPT', `${path}: Reading the manifest file, at line ${lineNumber}\n>>> '${shown}'\n${reason}`, {
-    path,
-    offset,
-  });
+  return new AofError(
+    'AOF_CORRUPT',
+    `${TITLE}\n${path}: Reading the manifest file, at line ${lineNumber}\n>>> '${shown}'\n${reason}`,
+    {
+      path,
+      offset,
+    },
+  );
 }

@@ -6,8 +6,10 @@ import { crc32 } from 'node:zlib';
 import type { FileHandle } from '../../env/files.js';
 import { BlockLimits } from '../backend.js';
 import { AnnotationParser, annotationStart, Form } from './annotation-parser.js';
+import type { BadBlock, BadPlace } from './bad-place.js';
+import { maxCommentBytes } from './comment-line.js';
 import { FileWindow } from './file-window.js';
-import { type BadBlock, type BadPlace, evidenceOf, maxCommentBytes } from './log-walker.js';
+import { evidenceOf } from './log-walker.js';
 import { RecordHopper } from './record-hopper.js';
 
 export interface Behind {

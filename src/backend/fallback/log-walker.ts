@@ -8,11 +8,10 @@ import { crc32 } from 'node:zlib';
 import { BlockLimits } from '../backend.js';
 import { AnnotationParser, Form, isAnnotation, nearAnnotation } from './annotation-parser.js';
 import { type Complaint, describeByte, END_OF_FILE } from './bad-byte.js';
+import type { BadBlock, BadPlace } from './bad-place.js';
+import { maxCommentBytes, nonText, timestampLine } from './comment-line.js';
 import { RecordScanner, Stop } from './record-scanner.js';
 import { UnitTracker } from './unit-tracker.js';
-
-/** A `#` line of plain RESP, its newline included: what Redis reads as one line. */
-export const maxCommentBytes = 1023;
 
 /** What the window ended with. */
 export type Verdict =
@@ -24,29 +23,9 @@ export type Verdict =
   | 'end'
   | 'bad';
 
-export interface BadPlace {
-  readonly status: 'truncated' | 'malformed';
-  readonly offset: number;
-  readonly complaint: Complaint;
-  readonly isInPlain: boolean;
-  readonly isAnnotation: boolean;
-  /** If only zeros stand from here to the end of the file, the place is truncated. -1: zeros change nothing. */
-  readonly zerosFrom: number;
-  /** The block that stands there, when its annotation line is well-formed. */
-  readonly block: BadBlock | null;
-}
-
-export interface BadBlock {
-  readonly payloadOffset: number;
-  readonly length: number;
-  readonly db: number;
-}
-
 const STAR = 42;
 const HASH = 35;
 const LF = 10;
-const CR = 13;
-const TAB = 9;
 
 export class LogWalker {
   readonly scanner: RecordScanner;
@@ -90,7 +69,6 @@ export class LogWalker {
   #blockOffset = -1;
   #blockLsn = 0;
   #blockCommands = 0;
-  #timestamp = 0;
 
   constructor(size: number, lsn: number) {
     this.#size = size;
@@ -165,7 +143,8 @@ export class LogWalker {
         return this.#malformed(from, { found: `a # line with ${describeByte(view[other] as number)}`, expected: 'text' });
     }
     this.#enterPlain();
-    if (this.#timestampEnd(from, p + 1) === p + 1) this.seconds = this.#timestamp;
+    const timestamp = timestampLine(view, from, p + 1);
+    if (timestamp !== null) this.seconds = timestamp.seconds;
     this.#passPlain(p + 1);
     return null;
   }
@@ -245,12 +224,12 @@ export class LogWalker {
         if (scanner.stop === Stop.bad) complaint = inPayload(scanner.complaint(view), scanner.badAt - from);
         else if (scanner.stop === Stop.more) complaint = { found: 'end of block', expected: 'the rest of a record' };
       } else {
-        const after = this.#timestampEnd(p, end);
-        if (after < 0) {
+        const timestamp = timestampLine(view, p, end);
+        if (timestamp === null) {
           complaint = inPayload({ found: describeByte(view[p] as number), expected: 'a record or #TS' }, p - from);
         } else {
-          seconds = this.#timestamp;
-          p = after;
+          seconds = timestamp.seconds;
+          p = timestamp.end;
         }
       }
     }
@@ -315,23 +294,6 @@ export class LogWalker {
     }
   }
 
-  /** Position after a `#TS:<seconds>\r\n` line that begins at `at` and ends at or before `end`, -1 when there is none. */
-  #timestampEnd(at: number, end: number): number {
-    const view = this.#view;
-    if (end - at < 7 || view[at] !== HASH || view[at + 1] !== 84 || view[at + 2] !== 83 || view[at + 3] !== 58) return -1;
-    let p = at + 4;
-    let value = 0;
-    while (p < end && p - at < 4 + 15) {
-      const digit = (view[p] as number) - 48;
-      if (digit < 0 || digit > 9 || (p > at + 4 && value === 0)) break;
-      value = value * 10 + digit;
-      p++;
-    }
-    if (p === at + 4 || p + 2 > end || view[p] !== 13 || view[p + 1] !== LF) return -1;
-    this.#timestamp = value;
-    return p + 2;
-  }
-
   #more(need: number): Verdict {
     this.need = need;
     return 'more';
@@ -386,15 +348,6 @@ export class LogWalker {
     };
     return 'bad';
   }
-}
-
-/** Position of the first byte of a `#` line that is neither printable ASCII, a tab nor the CR before its newline; -1: none. */
-function nonText(view: Buffer, from: number, newline: number): number {
-  for (let p = from; p < newline; p++) {
-    const byte = view[p] as number;
-    if ((byte < 32 || byte > 126) && byte !== TAB && !(byte === CR && p === newline - 1)) return p;
-  }
-  return -1;
 }
 
 /** What a valid block says about how far the log was durable. */

@@ -14,7 +14,7 @@ import type { BlockLog, ReadOutcome, RollCut } from '../backend.js';
 /** In the order of EXPORTS in crates/everysec-napi/src/lib.rs. */
 export const EXPORTS = ['openLog', 'tryFileLock', 'openReader'] as const;
 
-/** In the order of METHODS in crates/everysec-napi/src/log.rs. */
+/** In the order of METHODS in crates/everysec-napi/src/log_methods.rs. */
 export const LOG_METHODS = [
   'append',
   'appendArray',
