@@ -65,7 +65,10 @@ export interface BlockLogOptions extends BlockLogTarget {
   readonly lsn: number;
   /** Annotation lines (block-format.md) on or off. Off: the same blocks, nothing in front of them. */
   readonly checksum: boolean;
-  /** Keep written blocks in memory until they are synced (true) or let go when written (false, for appendfsync no). */
+  /**
+   * Keep written blocks in memory until their execution units are wholly synced (true), or let go when written (false, for
+   * appendfsync no).
+   */
   readonly retainUntilSynced: boolean;
   /**
    * Called on the event loop after something changed that status() shows and that happened off the loop: written, synced,
@@ -81,7 +84,7 @@ export const Status = {
   syncedLsn: 2,
   /** Bytes of the current file that write(2) took, annotations included. */
   writtenOffset: 3,
-  /** Bytes of the current file that are synced. */
+  /** Bytes of the current file that are synced. After a roll: 0 until all that was taken over is. */
   syncedOffset: 4,
   /** Bytes of memory held: filling block's content, sealed, being written, written and retained. */
   bufferedBytes: 5,
@@ -113,21 +116,21 @@ export const Status = {
   length: 64,
 } as const;
 
+export const BlockLogFault = {
+  none: 0,
+  /** write(2) failed; the block is kept as it is. resume() continues exactly where it stopped. */
+  write: 1,
+  /** fdatasync failed; latched: this target is never synced again, and nothing more is written to it. roll() goes on in another. */
+  sync: 2,
+  /** A thread of the backend died (panic). Nothing more happens; everything not synced has an unknown outcome. */
+  dead: 3,
+} as const;
+
 /** Where the old file of a roll counts to: its bytes from `offset` on were taken over by the new file. `lsn` is the LSN there. */
 export interface RollCut {
   readonly offset: number;
   readonly lsn: number;
 }
-
-export const BlockLogFault = {
-  none: 0,
-  /** write(2) failed; the block is kept as it is. resume() continues exactly where it stopped. */
-  write: 1,
-  /** fdatasync failed; latched: this target is never synced again, and nothing more is written to it. */
-  sync: 2,
-  /** A thread of the backend died (panic). Nothing more happens; everything not synced has an unknown outcome. */
-  dead: 3,
-} as const;
 
 export type Arg = string | Uint8Array | number;
 
@@ -139,8 +142,11 @@ export type Arg = string | Uint8Array | number;
  * flush() seals what is there. Blocks are written in order, gathered into as few writes as possible; a short write continues
  * the same bytes.
  *
- * Execution units: between beginUnit() and endUnit() every sealed block carries `f=m` (the unit goes on in the next one).
- * Outside, each append is a unit of its own.
+ * Execution units: what is appended between beginUnit() and endUnit() is one unit; outside, each append is a unit of its own.
+ * A unit that is over before its block is sealed lies in that block. One that is not (the block is full, or is flushed)
+ * begins a block: whole units that stand before it in the filling block are sealed as a block of their own, and the unit's
+ * beginning moves to the start of the next one, whose `d=` is the database selected at beginUnit(). Blocks of a unit that
+ * goes on in the next block carry `f=m`. So whoever cuts a file at the start of a unit cuts between two blocks.
  *
  * Argument errors (argc 0 or above maxArguments, an argument or record above its limit, a type that is not Arg) throw
  * RangeError or TypeError and append nothing.
@@ -196,14 +202,38 @@ export interface BlockLog {
   /** The synchronous switch to the file that openNext() opened. */
   switchToNext(): void;
   resumeTarget(): void;
+  /**
+   * After a write or sync fault, never without one: gives up the current file as it is and goes on in `target`, an existing
+   * empty file (position 0).
+   *
+   * What goes there again is everything from the start of the first execution unit that is not wholly synced: from the block
+   * that holds the first byte that is not synced, or from the first block of its f=m chain. The blocks stay the same (one that
+   * was written in part is taken over whole); their annotations are new: another session, `lag` counted from what is synced
+   * of the new file and those before it. In front of them stands a block of its own with a SELECT of the database that is
+   * selected there; its lsn is such that it ends where they begin. It is left out where that would be below 0, which
+   * happens only before the log's first SELECT. Marks are not taken over. Then comes what was not written yet.
+   *
+   * The old file gets no further write and no further fdatasync; a call that is under way is waited for, off the loop, and
+   * an fdatasync that succeeds then counts. It is closed beside, what close(2) says goes to nobody. Appends and flushes may go
+   * on meanwhile. Resolves when the new file is open and the blocks are handed to the writer, with the fault cleared and
+   * an fdatasync asked for: the first one of the new file covers all that was taken over, so it is durable there as soon as
+   * syncedOffset is above 0. writtenLsn falls to the cut's lsn and rises again; syncedLsn never falls.
+   *
+   * `offset` is relative to the file that was current when roll() was called. A fault of the new file is a fault like any
+   * other, and roll() may be called again with yet another file.
+   *
+   * Rejects, with everything as it was (the fault too): when the target cannot be opened; with AOF_FAILED when bytes that are
+   * written and not synced are no longer in memory (retainUntilSynced false) or a thread has died; with AOF_BUSY between
+   * switchToNext() and resumeTarget(), where the old file cannot be given up yet.
+   */
   roll(target: BlockLogTarget): Promise<RollCut>;
-  /** Cuts the current file back to `offset` bytes; only while nothing is unwritten. Not durable on return. */
+  /** Cuts the current file back to `offset` bytes; only while nothing is unwritten. Not durable on return. Written bytes are let go. */
   truncate(offset: number): Promise<void>;
   /** On the calling thread, best effort, when the process exits: writes what is not written. Returns the bytes written. */
   writeOutSync(): number;
   /**
-   * Waits for what was flushed and can be written and synced (not after a fault, nor for a file that is held), closes the
-   * file, ends the threads. What was not flushed is dropped.
+   * Waits for a roll that is under way and for what was flushed and can be written and synced (not after a fault, nor for a
+   * file that is held), closes the file, ends the threads. What was not flushed is dropped.
    */
   close(): Promise<void>;
 }

@@ -11,11 +11,13 @@ import {
   type Backend,
   type BackendKind,
   type BlockLog,
+  BlockLogFault,
   type BlockLogOptions,
   type BlockLogTarget,
   type CommandReader,
   type CommandReaderOptions,
   type FileLock,
+  type RollCut,
   Status,
 } from './backend.js';
 
@@ -75,6 +77,8 @@ class GuardedLog implements BlockLog {
   private nextFile: NextFile = 'none';
   private isInUnit = false;
   private isTruncating = false;
+  /** Settles with the roll that is under way; never rejects. */
+  private rolling: Promise<void> | null = null;
   private closing: Promise<void> | null = null;
   private isClosed = false;
   private readonly numbers = new Float64Array(Status.length);
@@ -159,6 +163,7 @@ class GuardedLog implements BlockLog {
 
   resume(): void {
     this.requireOpen();
+    must(this.rolling === null, 'resume() during roll()');
     this.inner.resume();
   }
 
@@ -181,7 +186,7 @@ class GuardedLog implements BlockLog {
     this.requireOpen();
     must(this.nextFile === 'open', 'switchToNext() without a file that openNext() opened');
     must(!this.isInUnit, 'switchToNext() inside an execution unit');
-    must(!this.isTruncating, 'switchToNext() during truncate()');
+    must(!this.isTruncating && this.rolling === null, 'switchToNext() during truncate() or roll()');
     this.nextFile = 'switched';
     this.path = this.nextPath;
     this.inner.switchToNext();
@@ -195,12 +200,37 @@ class GuardedLog implements BlockLog {
     this.inner.resumeTarget();
   }
 
+  async roll(target: BlockLogTarget): Promise<RollCut> {
+    this.requireOpen();
+    requireTarget(target);
+    must(target.position === 0, `a roll goes to an empty file, not to position ${target.position}`);
+    must(!this.isTruncating && this.rolling === null, 'roll() while the file is cut or given up');
+    this.inner.status(this.numbers);
+    must(this.number(Status.fault) !== BlockLogFault.none, 'roll() without a fault');
+    if (this.nextFile === 'switched') {
+      throw new AofError('AOF_BUSY', `cannot roll to ${target.path} while the file is changed`, { path: target.path });
+    }
+    const rolled = this.inner.roll(target);
+    this.rolling = rolled.then(
+      () => {},
+      () => {},
+    );
+    try {
+      const cut = await rolled;
+      this.path = target.path;
+      return cut;
+    } finally {
+      this.rolling = null;
+    }
+  }
+
   async truncate(offset: number): Promise<void> {
     this.requireOpen();
     this.inner.status(this.numbers);
     requireInteger(offset, 'offset', this.number(Status.writtenOffset));
     must(this.number(Status.unwrittenBytes) === 0, 'truncate() while something is unwritten');
     must(this.nextFile !== 'switched' && !this.isTruncating, 'truncate() while the file is changed or cut');
+    must(this.rolling === null, 'truncate() during roll()');
     this.isTruncating = true;
     try {
       await this.inner.truncate(offset);
@@ -222,7 +252,8 @@ class GuardedLog implements BlockLog {
     this.appendArray = refuse;
     this.appendRaw = refuse;
     this.appendRawChecked = refuse;
-    this.closing = this.inner.close().finally(() => {
+    const closed = this.rolling === null ? this.inner.close() : this.rolling.then(() => this.inner.close());
+    this.closing = closed.finally(() => {
       this.isClosed = true;
     });
     return this.closing;

@@ -195,7 +195,8 @@ export function blockTests({ makeBackend }: BackendFactory): void {
       rig.log.append('PING');
       await rig.flush();
       expect(rig.blocks().map(({ f, payload }) => [f, payload.length])).toEqual([
-        ['m', 14 + encodeRecord('MULTI').length],
+        ['', 14],
+        ['m', encodeRecord('MULTI').length],
         ['m', 14],
         ['', 28],
       ]);

@@ -5,6 +5,7 @@ use crate::block::Block;
 use crate::block_format::{Flag, Session, Stamp};
 use crate::limits::{ANNOTATION_BYTES, BLOCK_BYTES, SMALL_BLOCK_SHARE};
 use crate::resp::check::{check_records, record_end};
+use crate::stamper::Stamper;
 
 /// Where sealed blocks go.
 pub trait BlockSink {
@@ -12,8 +13,10 @@ pub trait BlockSink {
     fn accept(&mut self, block: Block);
     /// Memory of an ordinary block that can be used again, ANNOTATION_BYTES + BLOCK_BYTES long.
     fn recycled(&mut self) -> Option<Box<[u8]>>;
-    /// The synced watermark as it is known now: for a block's `lag`.
-    fn synced_lsn(&self) -> u64;
+    /// Up to where everything is synced in the file that is written and those before it: for a block's `lag`.
+    fn durable_lsn(&self) -> u64;
+    /// The unit of the last block, which was to go on, was over with that block.
+    fn end_unit(&mut self) {}
 }
 
 pub struct BlockBuffer<S: BlockSink> {
@@ -30,15 +33,10 @@ pub struct BlockBuffer<S: BlockSink> {
     start_db: u32,
     db: u32,
     is_in_unit: bool,
-    /// Where in the filling block the open unit begins, and the database selected there. None: in an earlier block.
-    unit_start: Option<usize>,
-    unit_db: u32,
-    /// Unix seconds of the last tick, and those of the last `t=`; 0: none.
-    seconds: u64,
-    written_seconds: u64,
-    is_annotated: bool,
-    session: Session,
-    is_session_due: bool,
+    /// Where in the filling block the open unit began, and the database selected there. None: there is none, or it began
+    /// in an earlier block.
+    unit_start: Option<(usize, u32)>,
+    stamper: Stamper,
 }
 
 impl<S: BlockSink> BlockBuffer<S> {
@@ -54,12 +52,7 @@ impl<S: BlockSink> BlockBuffer<S> {
             db: 0,
             is_in_unit: false,
             unit_start: None,
-            unit_db: 0,
-            seconds: 0,
-            written_seconds: 0,
-            is_annotated: annotated,
-            session,
-            is_session_due: true,
+            stamper: Stamper::new(session, annotated),
         }
     }
 
@@ -75,7 +68,7 @@ impl<S: BlockSink> BlockBuffer<S> {
             self.seal_before_unit();
         }
         if size > self.room().len() {
-            self.seal();
+            self.seal_rest();
         }
         if size > BLOCK_BYTES {
             self.set_aside = Some(std::mem::replace(&mut self.memory, block_memory(size)));
@@ -155,47 +148,61 @@ impl<S: BlockSink> BlockBuffer<S> {
         &mut self.sink
     }
 
-    /// A unit that outgrows the block in which it began gets a block of its own: what stands before it is sealed, what there is
-    /// of it moves on. Cuts happen at the start of a block, so a torn unit takes no whole one with it. Once per unit.
-    #[cold]
-    fn seal_before_unit(&mut self) {
-        let Some(start) = self.unit_start.take() else { return };
-        if start == 0 {
-            return;
-        }
-        let begun = self.memory[ANNOTATION_BYTES + start..ANNOTATION_BYTES + self.len].to_vec();
-        self.len = start;
-        self.is_in_unit = false;
-        self.seal();
-        self.is_in_unit = true;
-        self.start_db = self.unit_db;
-        self.len = begun.len();
-        self.memory[ANNOTATION_BYTES..ANNOTATION_BYTES + begun.len()].copy_from_slice(&begun);
+    /// Hands the filling block over, if there is anything in it: whole units, then the beginning of the one that is open.
+    pub fn seal(&mut self) {
+        self.seal_before_unit();
+        self.seal_rest();
     }
 
-    /// Hands the filling block over, if there is anything in it.
-    pub fn seal(&mut self) {
+    /// A unit that will not be over with this block begins the next one: what stands before it becomes a block of its own.
+    fn seal_before_unit(&mut self) {
+        let Some((start, db)) = self.unit_start.filter(|(start, _)| *start > 0) else {
+            return;
+        };
+        let stamp = self.stamp(Flag::None);
+        let moved = ANNOTATION_BYTES + start..ANNOTATION_BYTES + self.len;
+        let memory = if start < BLOCK_BYTES / SMALL_BLOCK_SHARE {
+            let small = self.memory[..moved.start].into();
+            self.memory.copy_within(moved, ANNOTATION_BYTES);
+            small
+        } else {
+            let mut fresh = self.ordinary_memory();
+            fresh[ANNOTATION_BYTES..ANNOTATION_BYTES + moved.len()].copy_from_slice(&self.memory[moved]);
+            std::mem::replace(&mut self.memory, fresh)
+        };
+        self.len -= start;
+        self.start_lsn += start as u64;
+        self.start_db = db;
+        self.unit_start = Some((0, db));
+        self.hand_over(memory, start, stamp);
+    }
+
+    fn seal_rest(&mut self) {
         if self.len == 0 {
             return;
         }
-        self.unit_start = None;
-        let flag = if self.is_in_unit { Flag::More } else { Flag::None };
-        let stamp = self.stamp(flag);
+        let stamp = self.stamp(if self.is_in_unit { Flag::More } else { Flag::None });
         let len = std::mem::take(&mut self.len);
         let memory = self.sealed_memory(len);
-        self.start_lsn = stamp.lsn + len as u64;
+        self.start_lsn += len as u64;
         self.start_db = self.db;
-        self.sink.accept(Block::seal(memory, len, stamp, self.is_annotated));
+        self.unit_start = None;
+        self.hand_over(memory, len, stamp);
+    }
+
+    fn hand_over(&mut self, memory: Box<[u8]>, len: usize, stamp: Stamp) {
+        let block = Block::seal(memory, len, stamp, self.stamper.seconds(), self.stamper.is_annotated());
+        self.sink.accept(block);
     }
 
     /// Seals, then hands an empty block over that carries only `flag`. Without annotations there is nothing to carry it.
     pub fn mark(&mut self, flag: Flag) {
         self.seal();
-        if !self.is_annotated {
+        if !self.stamper.is_annotated() {
             return;
         }
         let stamp = self.stamp(flag);
-        self.sink.accept(Block::seal(block_memory(0), 0, stamp, true));
+        self.hand_over(block_memory(0), 0, stamp);
     }
 
     /// The database selected from here on: for blocks that begin later.
@@ -206,10 +213,13 @@ impl<S: BlockSink> BlockBuffer<S> {
         }
     }
 
+    /// Where a unit begins, and where it is over.
     pub fn set_in_unit(&mut self, is_in_unit: bool) {
+        self.unit_start = is_in_unit.then_some((self.len, self.db));
+        if self.is_in_unit && !is_in_unit && self.len == 0 {
+            self.sink.end_unit();
+        }
         self.is_in_unit = is_in_unit;
-        self.unit_start = is_in_unit.then_some(self.len);
-        self.unit_db = self.db;
     }
 
     pub fn is_in_unit(&self) -> bool {
@@ -217,47 +227,42 @@ impl<S: BlockSink> BlockBuffer<S> {
     }
 
     pub fn tick(&mut self, seconds: u64) {
-        self.seconds = seconds;
+        self.stamper.tick(seconds);
     }
 
     /// What is sealed from now on carries annotations or not. A stretch with annotations is a session of its own.
     pub fn set_annotated(&mut self, annotated: bool) {
-        if annotated && !self.is_annotated {
-            self.is_session_due = true;
-        }
-        self.is_annotated = annotated;
+        self.stamper.set_annotated(annotated);
     }
 
     /// The next block is the first of a file. Only after seal().
     pub fn begin_target(&mut self, session: Session) {
         debug_assert!(self.len == 0);
-        self.session = session;
-        self.is_session_due = true;
+        self.stamper.begin_file(session);
         self.db = 0;
         self.start_db = 0;
     }
 
+    /// LSN and database where the filling block begins.
+    pub fn start(&self) -> (u64, u32) {
+        (self.start_lsn, self.start_db)
+    }
+
+    /// For blocks that are stamped again.
+    pub fn stamper(&mut self) -> &mut Stamper {
+        &mut self.stamper
+    }
+
     fn stamp(&mut self, flag: Flag) -> Stamp {
-        let lag = self.start_lsn.saturating_sub(self.sink.synced_lsn());
-        let mut stamp = Stamp {
+        let stamp = Stamp {
             lsn: self.start_lsn,
-            lag,
+            lag: self.start_lsn.saturating_sub(self.sink.durable_lsn()),
             db: self.start_db,
             flag,
             ..Stamp::default()
         };
-        if !self.is_annotated {
-            return stamp;
-        }
-        if self.seconds != 0 && (self.is_session_due || self.seconds != self.written_seconds) {
-            stamp.seconds = Some(self.seconds);
-            self.written_seconds = self.seconds;
-        }
-        if self.is_session_due {
-            stamp.session = Some(self.session);
-            self.is_session_due = false;
-        }
-        stamp
+        let seconds = self.stamper.seconds();
+        self.stamper.stamp(stamp, seconds)
     }
 
     /// The memory for a sealed block of `len` bytes; leaves ordinary memory for the next one.
@@ -268,8 +273,12 @@ impl<S: BlockSink> BlockBuffer<S> {
         if len < BLOCK_BYTES / SMALL_BLOCK_SHARE {
             return self.memory[..ANNOTATION_BYTES + len].into();
         }
-        let fresh = self.sink.recycled().unwrap_or_else(|| block_memory(BLOCK_BYTES));
+        let fresh = self.ordinary_memory();
         std::mem::replace(&mut self.memory, fresh)
+    }
+
+    fn ordinary_memory(&mut self) -> Box<[u8]> {
+        self.sink.recycled().unwrap_or_else(|| block_memory(BLOCK_BYTES))
     }
 }
 

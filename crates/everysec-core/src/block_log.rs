@@ -11,6 +11,7 @@ use crate::block_format::{Flag, Session};
 use crate::error::{Errno, Failure, EBADF};
 use crate::fs::LogFile;
 use crate::log_state::{Shared, Stage, State, Target};
+use crate::roll::{self, RollCut};
 use crate::{syncer, writer};
 
 /// What a log begins with.
@@ -106,7 +107,7 @@ impl<F: LogFile> BlockLog<F> {
 
     /// Err: not everything is synced.
     pub fn mark(&mut self, flag: Flag) -> Result<(), &'static str> {
-        if self.shared.lock().synced_lsn != self.buffer.appended_lsn() {
+        if self.shared.lock().durable_lsn != self.buffer.appended_lsn() {
             return Err("a mark says that everything before it is synced, and it is not");
         }
         self.buffer.mark(flag);
@@ -118,8 +119,7 @@ impl<F: LogFile> BlockLog<F> {
         let mut state = self.shared.lock();
         state.is_retaining = until_synced;
         if !until_synced {
-            let total = state.written_total;
-            state.release_retained(total, &mut garbage);
+            state.release_written(&mut garbage);
         }
     }
 
@@ -174,6 +174,32 @@ impl<F: LogFile> BlockLog<F> {
         Some(())
     }
 
+    /// After a fault: nothing more is begun on the file. Then wait_until_quiet(), then take_over() or abandon_roll().
+    pub fn begin_roll(&mut self) {
+        self.shared.lock().is_rolling = true;
+    }
+
+    /// It did not come to it: everything is as it was.
+    pub fn abandon_roll(&mut self) {
+        self.shared.lock().is_rolling = false;
+        self.shared.writer_wake.notify_one();
+        self.shared.syncer_wake.notify_one();
+    }
+
+    /// The end of a roll: what the old file does not hold durably goes to `file`, which is empty. Returns the old file, to be
+    /// closed. Err: the words why it cannot be; it is abandoned then.
+    pub fn take_over(&mut self, file: F, session: Session) -> Result<(RollCut, Option<F>), &'static str> {
+        let start = self.buffer.start();
+        let (target, stamper) = (Target::new(file, 0), self.buffer.stamper());
+        let rolled = roll::take_over(&mut self.shared.lock(), target, session, stamper, start);
+        if rolled.is_err() {
+            self.abandon_roll();
+        }
+        let (cut, old) = rolled?;
+        self.shared.writer_wake.notify_one();
+        Ok((cut, old.and_then(Arc::into_inner)))
+    }
+
     /// Holds the threads off the file, for cut_file() on another thread. Err: what forbids it.
     pub fn begin_truncate(&mut self, offset: u64) -> Result<(), String> {
         let mut state = self.shared.lock();
@@ -194,7 +220,7 @@ impl<F: LogFile> BlockLog<F> {
         self.buffer.seal();
         let deadline = Instant::now() + patience;
         let mut state = self.shared.lock();
-        if state.is_held {
+        if state.is_held || state.is_rolling {
             return 0;
         }
         state.is_held = true;
@@ -225,11 +251,14 @@ impl<F: LogFile> BlockLog<F> {
 pub fn cut_file<F: LogFile>(shared: &Shared<F>, offset: u64) -> Result<(), Errno> {
     let file = shared.lock().target.file.clone();
     let result = file.map_or(Err(EBADF), |file| file.truncate(offset));
+    let mut garbage = Vec::new();
     let mut state = shared.lock();
     state.is_held = false;
     if result.is_ok() {
         state.is_cut = true;
         state.is_untold = true;
+        // No roll may bring back what was cut off.
+        state.release_written(&mut garbage);
         state.target.written_offset = offset;
         state.target.synced_offset = state.target.synced_offset.min(offset);
     }
@@ -238,6 +267,14 @@ pub fn cut_file<F: LogFile>(shared: &Shared<F>, offset: u64) -> Result<(), Errno
     shared.syncer_wake.notify_one();
     shared.notify();
     result
+}
+
+/// Waits for the write and the fdatasync that are under way. Blocks: never on the owner's thread.
+pub fn wait_until_quiet<F: LogFile>(shared: &Shared<F>) {
+    let mut state = shared.lock();
+    while state.is_write_under_way || state.sync.started.is_some() {
+        state = shared.wait(&shared.settled, state);
+    }
 }
 
 /// Asks both threads to finish what was handed to them and to end. Does not wait.
@@ -297,7 +334,16 @@ impl<F: LogFile> BlockSink for Queue<F> {
         self.shared.lock().pool.pop()
     }
 
-    fn synced_lsn(&self) -> u64 {
-        self.shared.lock().synced_lsn
+    fn durable_lsn(&self) -> u64 {
+        self.shared.lock().durable_lsn
+    }
+
+    fn end_unit(&mut self) {
+        let mut garbage = Vec::new();
+        let mut state = self.shared.lock();
+        state.units.end_open();
+        if state.is_retaining {
+            state.release_synced(&mut garbage);
+        }
     }
 }

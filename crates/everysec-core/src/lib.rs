@@ -11,7 +11,10 @@ pub mod block_buffer;
 pub mod block_format;
 pub mod block_log;
 pub mod log_state;
+pub mod roll;
+pub mod stamper;
 pub mod syncer;
+pub mod unit_spans;
 pub mod writer;
 
 // Read side: command_reader -> log_walker -> block_parse, resp/parse -> read_outcome.

@@ -11,6 +11,7 @@ use crate::block::Block;
 use crate::error::{Errno, EINTR, EIO};
 use crate::fs::LogFile;
 use crate::limits::{ANNOTATION_BYTES, BLOCK_BYTES, MAX_GATHER, MAX_POOLED_BLOCKS, MAX_WRITE_BYTES};
+use crate::unit_spans::UnitSpans;
 
 /// Numbers as in BlockLogFault of src/backend/backend.ts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,10 +97,12 @@ pub struct State<F> {
     pub head_taken: usize,
     /// Wire bytes of the queue and of the blocks in a write that is under way, taken ones included.
     pub queued_bytes: u64,
-    /// Written and not synced.
+    /// Written, and of a unit that is not wholly synced.
     pub retained: VecDeque<Block>,
     pub retained_bytes: u64,
     pub is_retaining: bool,
+    /// Units of more than one block that are not wholly synced (not wholly written, where nothing is retained).
+    pub units: UnitSpans,
     pub pool: Vec<Box<[u8]>>,
 
     pub queued_total: u64,
@@ -107,6 +110,8 @@ pub struct State<F> {
     pub synced_total: u64,
     pub written_lsn: u64,
     pub synced_lsn: u64,
+    /// Everything below is durable in the current file and those before it. After a roll it may be below synced_lsn.
+    pub durable_lsn: u64,
 
     /// Totals that a sync was asked for, ascending, and not yet issued for.
     pub sync_requests: VecDeque<u64>,
@@ -128,6 +133,8 @@ pub struct State<F> {
     pub is_untold: bool,
     /// The writer stays away from the file: it is being cut, or the calling thread writes itself.
     pub is_held: bool,
+    /// The file is given up: nothing more is begun on it.
+    pub is_rolling: bool,
     pub is_closing: bool,
     pub is_writer_gone: bool,
     pub is_syncer_gone: bool,
@@ -146,12 +153,14 @@ impl<F: LogFile> State<F> {
             retained: VecDeque::new(),
             retained_bytes: 0,
             is_retaining: retaining,
+            units: UnitSpans::default(),
             pool: Vec::new(),
             queued_total: 0,
             written_total: 0,
             synced_total: 0,
             written_lsn: lsn,
             synced_lsn: lsn,
+            durable_lsn: lsn,
             sync_requests: VecDeque::new(),
             write: Operation::default(),
             sync: Operation::default(),
@@ -164,13 +173,21 @@ impl<F: LogFile> State<F> {
             is_write_under_way: false,
             is_untold: false,
             is_held: false,
+            is_rolling: false,
             is_closing: false,
             is_writer_gone: false,
             is_syncer_gone: false,
         }
     }
 
-    pub fn enqueue(&mut self, mut block: Block) {
+    /// Takes a block that was sealed.
+    pub fn enqueue(&mut self, block: Block) {
+        self.units.note(block.lsn(), block.end_lsn(), block.goes_on());
+        self.queue_up(block);
+    }
+
+    /// Puts a block at the end of the queue.
+    pub fn queue_up(&mut self, mut block: Block) {
         self.queued_total += block.wire_len() as u64;
         self.queued_bytes += block.wire_len() as u64;
         block.end_total = self.queued_total;
@@ -229,9 +246,10 @@ impl<F: LogFile> State<F> {
         !self.sync_requests.is_empty() && self.stage != Stage::Held
     }
 
-    /// Whether a block may go to the current target now.
+    /// Whether a block may go to the current target now. Not after a failed fdatasync: the file has lost pages, and what
+    /// follows them is no prefix.
     pub fn can_write(&self) -> bool {
-        if self.write_failure.is_some() || self.is_dead {
+        if self.fault().0 != Fault::None || self.is_rolling {
             return false;
         }
         let Some(first) = self.queue.front() else { return false };
@@ -291,6 +309,9 @@ impl<F: LogFile> State<F> {
                 free(&mut self.pool, block, garbage);
             }
         }
+        if !self.is_retaining {
+            self.units.forget(self.written_lsn);
+        }
         self.put_back(batch);
     }
 
@@ -305,9 +326,30 @@ impl<F: LogFile> State<F> {
         }
     }
 
-    /// Frees what is written and retained up to `total`.
-    pub fn release_retained(&mut self, total: u64, garbage: &mut Vec<Box<[u8]>>) {
-        while self.retained.front().is_some_and(|block| block.end_total <= total) {
+    /// An fdatasync has covered this much.
+    pub fn note_sync(&mut self, total: u64, lsn: u64, garbage: &mut Vec<Box<[u8]>>) {
+        self.synced_total = total;
+        self.durable_lsn = lsn;
+        self.synced_lsn = self.synced_lsn.max(lsn);
+        self.release_synced(garbage);
+        self.units.forget(lsn);
+    }
+
+    /// Frees the blocks of units that are wholly synced.
+    pub fn release_synced(&mut self, garbage: &mut Vec<Box<[u8]>>) {
+        let lsn = self.units.start_at(self.durable_lsn);
+        self.release_retained(self.synced_total, lsn, garbage);
+    }
+
+    /// Frees all that is written, synced or not.
+    pub fn release_written(&mut self, garbage: &mut Vec<Box<[u8]>>) {
+        self.release_retained(self.written_total, u64::MAX, garbage);
+        self.units.forget(self.written_lsn);
+    }
+
+    fn release_retained(&mut self, total: u64, lsn: u64, garbage: &mut Vec<Box<[u8]>>) {
+        let is_free = |block: &Block| block.end_total <= total && block.end_lsn() <= lsn;
+        while self.retained.front().is_some_and(is_free) {
             let Some(block) = self.retained.pop_front() else { break };
             self.retained_bytes -= block.wire_len() as u64;
             free(&mut self.pool, block, garbage);

@@ -46,7 +46,10 @@ fn sync_until_closed<F: LogFile>(shared: &Shared<F>) {
 
 /// Whether what the oldest request asks for is written.
 fn is_sync_due<F: LogFile>(state: &State<F>) -> bool {
-    if state.sync_failure.is_some() || state.is_dead || state.is_held || state.stage == Stage::Held {
+    if state.sync_failure.is_some() || state.is_dead || state.is_rolling {
+        return false;
+    }
+    if state.is_held || state.stage == Stage::Held {
         return false;
     }
     let is_drained = state.stage == Stage::Draining && state.written_total == state.switch_total;
@@ -86,10 +89,8 @@ fn sync_once<'a, F: LogFile>(shared: &'a Shared<F>, mut state: MutexGuard<'a, St
             state.sync.count += 1;
             state.sync.last_micros = micros;
             state.sync_histogram[bucket(micros)] += 1;
-            state.synced_total = total;
-            state.synced_lsn = lsn;
             state.target.synced_offset = offset.min(state.target.written_offset);
-            state.release_retained(total, &mut garbage);
+            state.note_sync(total, lsn, &mut garbage);
         }
         Err(errno) => {
             state.sync_failure = Some(errno);

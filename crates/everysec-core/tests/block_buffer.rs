@@ -22,7 +22,7 @@ impl BlockSink for Sealed {
         None
     }
 
-    fn synced_lsn(&self) -> u64 {
+    fn durable_lsn(&self) -> u64 {
         self.synced_lsn
     }
 }
@@ -104,7 +104,8 @@ fn an_execution_unit_that_goes_on_marks_each_block_but_the_last() {
     buffer.append(&record(50));
     buffer.set_in_unit(false);
     buffer.seal();
-    assert_eq!(lines(&mut buffer), ["64 0 0 s=0123abcd f=m", "32 64 64"]);
+    let expected = ["32 0 0 s=0123abcd", "32 32 32 f=m", "32 64 64"];
+    assert_eq!(lines(&mut buffer), expected);
 }
 
 #[test]

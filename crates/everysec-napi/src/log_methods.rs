@@ -3,10 +3,11 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use everysec_core::block_format::Flag;
+use everysec_core::block_format::{Flag, Session};
 use everysec_core::block_log::{self, BlockLog};
 use everysec_core::error::Failure;
 use everysec_core::fs::os::OsFile;
+use everysec_core::fs::LogFile;
 use everysec_core::limits::MAX_LSN;
 
 use napi_sys as sys;
@@ -18,7 +19,7 @@ use crate::status;
 use crate::work;
 
 /// The methods, in the order of LOG_METHODS in src/backend/native/binding.ts.
-pub const METHODS: [(&CStr, sys::napi_callback); 22] = [
+pub const METHODS: [(&CStr, sys::napi_callback); 23] = [
     (c"append", Some(append)),
     (c"appendArray", Some(append_array)),
     (c"appendRaw", Some(append_raw)),
@@ -38,6 +39,7 @@ pub const METHODS: [(&CStr, sys::napi_callback); 22] = [
     (c"openNext", Some(open_next)),
     (c"switchToNext", Some(switch_to_next)),
     (c"resumeTarget", Some(resume_target)),
+    (c"roll", Some(roll)),
     (c"truncate", Some(truncate)),
     (c"writeOutSync", Some(write_out_sync)),
     (c"close", Some(close)),
@@ -297,6 +299,66 @@ unsafe extern "C" fn resume_target(env: Env, info: CallbackInfo) -> Value {
         this.progress.hold_loop(env);
         js::undefined(env)
     })
+}
+
+unsafe extern "C" fn roll(env: Env, info: CallbackInfo) -> Value {
+    method(env, info, |this, [path, position, session]| {
+        let target = target_of(env, path, position, session)?;
+        this.with(|open| {
+            open.log.begin_roll();
+            Ok(())
+        })?;
+        let shared = this.shared.clone();
+        let session = target.session;
+        let open = move || {
+            let file = OsFile::open_append(&target.path, target.position)?;
+            block_log::wait_until_quiet(&shared);
+            Ok(file)
+        };
+        let counted = this.counted();
+        let promise = work::promise(env, open, move |env, file| counted.take_over(env, file, session));
+        if promise.is_err() {
+            this.abandon_roll()?;
+        }
+        promise
+    })
+}
+
+impl JsLog {
+    /// The end of a roll, on the loop: `file` is open, and nothing is under way on the old one.
+    fn take_over(&self, env: Env, file: Result<OsFile, Failure>, session: Session) -> JsResult<Value> {
+        let file = match file {
+            Ok(file) => file,
+            Err(failure) => {
+                self.abandon_roll()?;
+                return Err(failure.into());
+            }
+        };
+        let (cut, old) = self.with(|open| {
+            let taken = open.log.take_over(file, session);
+            taken.map_err(|text| Thrown::Coded("AOF_FAILED", format!("cannot give up the log's file: {text}")))
+        })?;
+        self.progress.hold_loop(env);
+        if let Some(old) = old {
+            // Off the loop. What close(2) says concerns no byte that is still needed.
+            let close = move || {
+                let _ = old.close();
+                Ok(())
+            };
+            work::promise(env, close, |env, _: Result<(), Failure>| js::undefined(env))?;
+        }
+        let object = js::object(env)?;
+        js::set(env, object, c"offset", js::number(env, cut.offset as f64)?)?;
+        js::set(env, object, c"lsn", js::number(env, cut.lsn as f64)?)?;
+        Ok(object)
+    }
+
+    fn abandon_roll(&self) -> JsResult<()> {
+        self.with(|open| {
+            open.log.abandon_roll();
+            Ok(())
+        })
+    }
 }
 
 unsafe extern "C" fn truncate(env: Env, info: CallbackInfo) -> Value {

@@ -3,25 +3,13 @@
  *
  *   oldest -> ... written, held until synced ... -> unwritten -> ... waiting for the writer ... -> newest
  *
- * A block's memory is let go when it is written (retain off) or synced (retain on).
+ * A block's memory is let go when it is written (retain off), or when its execution unit is wholly synced (retain on).
  */
 import { BlockLimits } from '../backend.js';
-import type { Chunk, ChunkPool } from './chunk-pool.js';
+import { type Block, lsnOf } from './block.js';
+import type { ChunkPool } from './chunk-pool.js';
 import type { LogTarget } from './log-target.js';
-
-export interface Block {
-  readonly chunk: Chunk;
-  /** Annotation and payload in chunk.bytes. */
-  readonly start: number;
-  readonly end: number;
-  readonly lsnEnd: number;
-  readonly target: LogTarget;
-  /** An fdatasync is wanted as soon as this block is written. */
-  isSyncWanted: boolean;
-  /** Bytes sealed in this log's life, up to the end of this block. */
-  sealedTotal: number;
-  next: Block | null;
-}
+import { UnitSpans } from './unit-spans.js';
 
 export class BlockChain {
   private oldest: Block | null = null;
@@ -29,8 +17,11 @@ export class BlockChain {
   private newest: Block | null = null;
   private isRetaining: boolean;
   private readonly pool: ChunkPool;
+  private readonly units = new UnitSpans();
   /** Bytes of `unwritten` that write(2) has taken. */
   private partWritten = 0;
+  /** Of writtenTotal, what is synced. */
+  private syncedTotal = 0;
 
   /** Bytes of all blocks in the chain, annotations included. */
   heldBytes = 0;
@@ -41,18 +32,32 @@ export class BlockChain {
   writtenTotal = 0;
   /** End of the last block that is written whole. */
   writtenLsn: number;
+  /** Everything below is durable in the file that is written and those before it. After a roll it may be below the log's syncedLsn. */
+  durableLsn: number;
   /** Unwritten blocks with isSyncWanted. */
   syncsWanted = 0;
 
   constructor(pool: ChunkPool, lsn: number, isRetaining: boolean) {
     this.pool = pool;
     this.writtenLsn = lsn;
+    this.durableLsn = lsn;
     this.isRetaining = isRetaining;
   }
 
   push(block: Block): void {
-    const length = block.end - block.start;
     block.chunk.blocks += 1;
+    this.units.note(lsnOf(block), block.lsnEnd, block.flags === 'm');
+    this.link(block);
+  }
+
+  /** The unit of the newest block was over with that block. */
+  endUnit(): void {
+    this.units.endOpen();
+    if (this.isRetaining) this.releaseSynced(this.syncedTotal, this.durableLsn);
+  }
+
+  private link(block: Block): void {
+    const length = block.end - block.start;
     this.sealedTotal += length;
     block.sealedTotal = this.sealedTotal;
     this.heldBytes += length;
@@ -115,28 +120,98 @@ export class BlockChain {
       this.unwritten = block.next;
     }
     this.partWritten = left;
-    if (!this.isRetaining) this.release(this.writtenTotal);
+    if (!this.isRetaining) this.releaseWritten();
     return isSyncDue;
   }
 
-  /** Everything up to this many bytes of the log's life is synced. */
-  releaseSynced(total: number): void {
-    this.release(total);
+  /** Everything up to this many bytes of the log's life is synced, and to this LSN. */
+  releaseSynced(total: number, lsn: number): void {
+    this.syncedTotal = total;
+    this.durableLsn = lsn;
+    this.release(total, this.units.startAt(lsn));
+    this.units.forget(lsn);
   }
 
   setRetain(untilSynced: boolean): void {
     this.isRetaining = untilSynced;
-    if (!untilSynced) this.release(this.writtenTotal);
+    if (!untilSynced) this.releaseWritten();
   }
 
-  private release(total: number): void {
-    while (this.oldest !== null && this.oldest !== this.unwritten && this.oldest.sealedTotal <= total) {
+  /** Lets go what write(2) has taken, synced or not. */
+  releaseWritten(): void {
+    this.release(this.writtenTotal, Number.POSITIVE_INFINITY);
+    this.units.forget(this.writtenLsn);
+  }
+
+  private release(total: number, lsn: number): void {
+    while (this.oldest !== null && this.oldest !== this.unwritten) {
       const block: Block = this.oldest;
+      if (block.sealedTotal > total || block.lsnEnd > lsn) break;
       this.heldBytes -= block.end - block.start;
-      block.chunk.blocks -= 1;
-      this.pool.giveBack(block.chunk);
       this.oldest = block.next;
+      this.free(block);
     }
     if (this.oldest === null) this.newest = null;
   }
+
+  private free(block: Block): void {
+    block.chunk.blocks -= 1;
+    this.pool.giveBack(block.chunk);
+  }
+
+  // ------------------------------------------------------------------------------------------ the roll
+
+  /** Whether everything is here that another file needs: what is not synced, from the start of its unit on. */
+  get isWhole(): boolean {
+    const [total, lsn] =
+      this.oldest === null ? [this.writtenTotal, this.writtenLsn] : [startTotal(this.oldest), lsnOf(this.oldest)];
+    return total <= this.syncedTotal && lsn <= this.units.startAt(this.durableLsn);
+  }
+
+  /** Bytes that were written from the start of the oldest block on. */
+  get writtenHere(): number {
+    return this.oldest === null ? 0 : this.writtenTotal - startTotal(this.oldest);
+  }
+
+  /**
+   * Takes all blocks out, oldest first, for relink(). Those that carry nothing to take over, marks and the SELECT of an
+   * earlier roll, are let go.
+   */
+  takeAll(): Block[] {
+    const blocks: Block[] = [];
+    for (let block = this.oldest; block !== null; ) {
+      const { next }: Block = block;
+      block.next = null;
+      if (block.isLead || block.end === block.origin) this.free(block);
+      else blocks.push(block);
+      block = next;
+    }
+    this.oldest = null;
+    this.unwritten = null;
+    this.newest = null;
+    this.partWritten = 0;
+    this.heldBytes = 0;
+    this.unwrittenBytes = 0;
+    this.syncsWanted = 0;
+    this.sealedTotal = this.writtenTotal;
+    this.syncedTotal = this.writtenTotal;
+    return blocks;
+  }
+
+  /** In another file, `lsn` is where what it holds begins to count, `durableLsn` where it begins. */
+  rewind(lsn: number, durableLsn: number): void {
+    this.writtenLsn = lsn;
+    this.durableLsn = durableLsn;
+  }
+
+  /** Puts back what takeAll() took out, now for another file. */
+  relink(block: Block): void {
+    block.isSyncWanted = false;
+    this.link(block);
+  }
+}
+
+/** Bytes sealed in the log's life before this block. */
+function startTotal(block: Block): number {
+  return block.sealedTotal - (block.end - block.start);
 }

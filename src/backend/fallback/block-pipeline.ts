@@ -7,10 +7,12 @@
  */
 import type { Env } from '../../env/env.js';
 import { AofError, toAofError } from '../../errors.js';
-import { BlockLogFault, Status } from '../backend.js';
+import { BlockLogFault, type RollCut, Status } from '../backend.js';
 import { BlockChain } from './block-chain.js';
+import type { BlockSealer } from './block-sealer.js';
 import type { ChunkPool } from './chunk-pool.js';
 import type { LogTarget } from './log-target.js';
+import { type FillingStart, resealAll } from './reseal.js';
 import { Syncer } from './syncer.js';
 import { Writer } from './writer.js';
 
@@ -36,8 +38,12 @@ export class BlockPipeline {
   private isSyncDue = false;
   private isTruncating = false;
   private isClosingOld = false;
+  private isRolling = false;
+  /** Files that were given up, until they are closed. */
+  private closingGivenUp: Promise<unknown> = Promise.resolve();
   isClosing = false;
   private whenSettled: (() => void) | null = null;
+  private whenQuiet: (() => void) | null = null;
 
   constructor(env: Env, pool: ChunkPool, target: LogTarget, lsn: number, isRetaining: boolean, onProgress: () => void) {
     this.env = env;
@@ -78,6 +84,7 @@ export class BlockPipeline {
     this.startWrite();
     this.startSync();
     this.finishOldTarget();
+    if (!this.writer.isBusy && !this.syncer.isBusy) this.whenQuiet?.();
     // A closed log is silent: nobody may call back into it.
     if (!this.isClosing) this.onProgress();
     else if (this.isSettled) this.whenSettled?.();
@@ -91,7 +98,8 @@ export class BlockPipeline {
 
   /** After a failed fdatasync nothing more is written to that file either: it has lost pages, what follows them is no prefix. */
   private get canWrite(): boolean {
-    return !this.isTruncating && this.stage !== 2 && this.syncer.failure === 0 && this.chain.hasUnwritten(this.target);
+    if (this.isTruncating || this.isRolling || this.stage === 2 || this.syncer.failure !== 0) return false;
+    return this.chain.hasUnwritten(this.target);
   }
 
   private readonly onWritten = (written: number, isSyncDue: boolean): void => {
@@ -104,7 +112,8 @@ export class BlockPipeline {
   };
 
   private startSync(): void {
-    if (!this.isSyncDue || this.syncer.isBusy || this.syncer.failure !== 0 || this.isTruncating || this.stage === 2) return;
+    if (!this.isSyncDue || this.syncer.isBusy || this.syncer.failure !== 0) return;
+    if (this.isTruncating || this.isRolling || this.stage === 2) return;
     this.isSyncDue = false;
     this.isDirty = false;
     // What is written now is what this fdatasync covers; what is written beside it is not.
@@ -113,11 +122,12 @@ export class BlockPipeline {
     const total = this.chain.writtenTotal;
     this.syncer.start(this.target.handle, (isSynced) => {
       if (isSynced) {
-        this.syncedLsn = lsn;
+        this.syncedLsn = Math.max(this.syncedLsn, lsn);
         this.syncedOffset = Math.min(offset, this.writtenOffset);
-        this.chain.releaseSynced(total);
+        this.chain.releaseSynced(total, lsn);
       } else {
         this.isSyncDue = false;
+        this.writer.cancelDelay();
       }
       this.advance();
     });
@@ -157,7 +167,7 @@ export class BlockPipeline {
     });
   }
 
-  /** Its bytes are synced, so that a failure of close() loses nothing. */
+  /** Nothing of it is needed any more, so that a failure of close() loses nothing. */
   private async closeOldTarget({ handle, path }: LogTarget): Promise<void> {
     try {
       await handle.close();
@@ -183,12 +193,60 @@ export class BlockPipeline {
     this.startWrite();
   }
 
+  // ------------------------------------------------------------------------------------------ roll
+
+  beginRoll(): void {
+    this.isRolling = true;
+  }
+
+  /** It did not come to it: everything is as it was. */
+  abandonRoll(): void {
+    this.isRolling = false;
+    this.startWrite();
+    this.startSync();
+  }
+
+  /** Nothing is under way on the file. */
+  async quiet(): Promise<void> {
+    while (this.writer.isBusy || this.syncer.isBusy) {
+      await new Promise<void>((resolve) => {
+        this.whenQuiet = resolve;
+      });
+    }
+    this.whenQuiet = null;
+  }
+
+  /** Throws AOF_FAILED, with nothing changed, when what the new file needs is not here. */
+  takeOver(next: LogTarget, sealer: BlockSealer, filling: FillingStart): RollCut {
+    const { chain, writer, syncer, target } = this;
+    if (writer.isLost || !chain.isWhole) {
+      const reason = writer.isLost ? 'its state is unknown' : 'what is written and not synced is no longer in memory';
+      throw new AofError('AOF_FAILED', `cannot give up ${target.path}: ${reason}`, { path: next.path });
+    }
+    const offset = this.writtenOffset - chain.writtenHere;
+    const lsn = resealAll(chain, sealer, next, filling);
+    this.target = next;
+    this.writtenOffset = next.position;
+    this.syncedOffset = next.position;
+    this.isDirty = false;
+    this.isSyncDue = false;
+    writer.failure = 0;
+    syncer.failure = 0;
+    this.isRolling = false;
+    chain.wantSync();
+    this.startWrite();
+    this.closingGivenUp = Promise.all([this.closingGivenUp, this.closeOldTarget(target)]);
+    return { offset, lsn };
+  }
+
   // ------------------------------------------------------------------------------------------ rare things
 
   async truncate(offset: number): Promise<void> {
     this.isTruncating = true;
     try {
       await this.target.handle.truncate(offset);
+      // No roll may bring back what was cut off.
+      this.chain.releaseWritten();
       this.writtenOffset = offset;
       this.syncedOffset = Math.min(this.syncedOffset, offset);
       this.isDirty = true;
@@ -203,7 +261,7 @@ export class BlockPipeline {
   }
 
   writeOutSync(): number {
-    if (this.stage === 2 || this.isTruncating || this.writer.isLost || this.syncer.failure !== 0) return 0;
+    if (this.stage === 2 || this.isTruncating || this.isRolling || this.writer.isLost || this.syncer.failure !== 0) return 0;
     const written = this.writer.writeOutSync(this.target);
     this.writtenOffset += written;
     if (written > 0) this.isDirty = true;
@@ -221,6 +279,7 @@ export class BlockPipeline {
         this.whenSettled = resolve;
       });
     }
+    await this.closingGivenUp;
     const results = await Promise.allSettled([this.target, this.next].map((target) => target?.handle.close()));
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw toAofError(failed.reason, 'cannot close', this.target.path);

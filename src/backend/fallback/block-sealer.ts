@@ -4,6 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { writeAnnotation } from './annotation-format.js';
+import { type Block, lsnOf } from './block.js';
 
 export class BlockSealer {
   private isAnnotating: boolean;
@@ -54,5 +55,14 @@ export class BlockSealer {
     if (fields.seconds !== 0) this.secondsWritten = fields.seconds;
     this.isSessionOwed = false;
     return writeAnnotation(bytes, start, end, fields, crc32);
+  }
+
+  /** The annotation of a sealed block once more, for the file that the last beginFile() told of. Sets `block.start`. */
+  sealAgain(block: Block, lag: number): void {
+    const { seconds } = this;
+    this.setChecksum(block.isAnnotated);
+    this.seconds = block.seconds;
+    block.start = this.seal(block.chunk.bytes, block.origin, block.end, lsnOf(block), lag, block.db, block.flags);
+    this.seconds = seconds;
   }
 }

@@ -7,13 +7,13 @@
  * there is ample room; else the slow path measures, makes room (seals, or moves to another chunk) and writes.
  */
 import type { Env } from '../../env/env.js';
-import type { Arg, BlockLog, BlockLogOptions, BlockLogTarget } from '../backend.js';
+import type { Arg, BlockLog, BlockLogOptions, BlockLogTarget, RollCut } from '../backend.js';
 import { BlockLimits, Status } from '../backend.js';
 import { BlockPipeline } from './block-pipeline.js';
 import { BlockSealer } from './block-sealer.js';
 import { findBadByte, recordEnd } from './canonical-record.js';
 import { type Chunk, ChunkPool } from './chunk-pool.js';
-import { type LogTarget, openTarget } from './log-target.js';
+import { closeQuietly, type LogTarget, openTarget } from './log-target.js';
 import { RangeCopier } from './range-copy.js';
 import { NO_ROOM, recordLength, requireArgc, writeArg, writeArgc, writeRecord } from './resp-encoder.js';
 
@@ -40,8 +40,8 @@ export class FallbackLog implements BlockLog {
   private db = 0;
   private blockDb = 0;
   private isInUnit = false;
-  /** Where the open unit begins in the filling block, and the database selected there; -1: in an earlier block. */
-  private unitAt = -1;
+  /** Where in the filling block the open unit began, and the database selected there; -1: there is none, or it began before. */
+  private unitFrom = -1;
   private unitDb = 0;
 
   static async open(env: Env, options: BlockLogOptions): Promise<FallbackLog> {
@@ -154,8 +154,11 @@ export class FallbackLog implements BlockLog {
   }
 
   private makeRoom(length: number): void {
-    if (this.at - this.origin + length > BlockLimits.blockBytes) this.sealBeforeUnit();
-    if (this.at - this.origin + length > BlockLimits.blockBytes) this.seal();
+    if (this.isTooFullFor(length)) {
+      this.sealBeforeUnit();
+      if (this.isTooFullFor(length)) this.sealAs(this.isInUnit ? 'm' : '');
+      this.pipeline.startWrite();
+    }
     if (length > BlockLimits.blockBytes) {
       const lsn = this.lsnBase + this.at;
       this.beginBlock(this.pool.takeLong(length), BlockLimits.annotationBytes, lsn);
@@ -163,6 +166,11 @@ export class FallbackLog implements BlockLog {
     } else if (this.at + length > this.limit) {
       this.moveToFreshChunk();
     }
+  }
+
+  private isTooFullFor(length: number): boolean {
+    const filled = this.at - this.origin;
+    return filled > 0 && filled + length > BlockLimits.blockBytes;
   }
 
   /** The block began in the rest of a chunk and outgrows it. */
@@ -174,24 +182,6 @@ export class FallbackLog implements BlockLog {
     this.beginBlock(chunk, origin2, this.lsnBase + origin);
     this.at = origin2 + (at - origin);
     this.blockDb = blockDb;
-    if (this.unitAt >= 0) this.unitAt += origin2 - origin;
-  }
-
-  /**
-   * A unit that outgrows the block in which it began gets a block of its own: what stands before it is sealed, what there is of
-   * it moves on. Cuts happen at the start of a block, so a torn unit takes no whole one with it. Once per unit.
-   */
-  private sealBeforeUnit(): void {
-    const { unitAt } = this;
-    this.unitAt = -1;
-    if (unitAt <= this.origin) return;
-    const begun = Buffer.from(this.bytes.subarray(unitAt, this.at));
-    this.at = unitAt;
-    this.sealAs('');
-    this.pipeline.startWrite();
-    this.blockDb = this.unitDb;
-    if (this.at + begun.length > this.limit) this.moveToFreshChunk();
-    this.at += begun.copy(this.bytes, this.at);
   }
 
   /** A record longer than a block does not wait for more. */
@@ -201,20 +191,60 @@ export class FallbackLog implements BlockLog {
   }
 
   private seal(): void {
-    this.unitAt = -1;
-    if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
+    this.sealFilling();
     this.pipeline.startWrite();
   }
 
+  private sealFilling(): void {
+    this.sealBeforeUnit();
+    if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
+  }
+
   private sealAs(flags: '' | 'm' | 'c' | 'i'): void {
-    const { chunk, origin, at, pipeline } = this;
+    const length = this.at - this.origin;
+    const lsnEnd = this.pushBlock(this.at, flags);
+    this.unitFrom = -1;
+    this.beginNextBlock(length, lsnEnd);
+  }
+
+  /** A unit that will not be over with this block begins the next one: what stands before it becomes a block of its own. */
+  private sealBeforeUnit(): void {
+    const { bytes, at, unitFrom, unitDb } = this;
+    if (unitFrom <= 0) return;
+    const from = this.origin + unitFrom;
+    const lsn = this.pushBlock(from, '');
+    this.beginBlock(this.pool.take(), BlockLimits.annotationBytes, lsn);
+    bytes.copy(this.bytes, this.origin, from, at);
+    this.at += at - from;
+    this.blockDb = unitDb;
+    this.unitFrom = 0;
+  }
+
+  /** Seals the filling block up to `end`, which the caller then leaves behind. Returns the LSN there. */
+  private pushBlock(end: number, flags: '' | 'm' | 'c' | 'i'): number {
+    const { chunk, origin, blockDb: db, sealer } = this;
+    const { chain, fillingTarget: target } = this.pipeline;
     const lsn = this.lsnBase + origin;
-    const lsnEnd = this.lsnBase + at;
-    const start = this.sealer.seal(this.bytes, origin, at, lsn, lsn - pipeline.syncedLsn, this.blockDb, flags);
-    const target = pipeline.fillingTarget;
+    const lsnEnd = this.lsnBase + end;
+    const start = sealer.seal(this.bytes, origin, end, lsn, lsn - chain.durableLsn, db, flags);
     // Pushed before the chunk is left, which would look empty otherwise.
-    pipeline.chain.push({ chunk, start, end: at, lsnEnd, target, isSyncWanted: false, sealedTotal: 0, next: null });
-    this.beginNextBlock(at - origin, lsnEnd);
+    chain.push({
+      chunk,
+      start,
+      origin,
+      end,
+      lsnEnd,
+      target,
+      db,
+      flags,
+      seconds: sealer.seconds,
+      isAnnotated: sealer.isOn,
+      isLead: false,
+      isSyncWanted: false,
+      sealedTotal: 0,
+      next: null,
+    });
+    return lsnEnd;
   }
 
   private beginNextBlock(lastLength: number, lsn: number): void {
@@ -228,13 +258,14 @@ export class FallbackLog implements BlockLog {
 
   beginUnit(): void {
     this.isInUnit = true;
-    this.unitAt = this.at;
+    this.unitFrom = this.at - this.origin;
     this.unitDb = this.db;
   }
 
   endUnit(): void {
     this.isInUnit = false;
-    this.unitAt = -1;
+    this.unitFrom = -1;
+    if (this.at === this.origin) this.pipeline.chain.endUnit();
   }
 
   tick(seconds: number): void {
@@ -247,6 +278,8 @@ export class FallbackLog implements BlockLog {
   }
 
   mark(kind: 'c' | 'i'): void {
+    // After a roll, what was synced in the old file may not be in the new one yet.
+    if (this.pipeline.chain.durableLsn !== this.lsnBase + this.at) throw new RangeError('mark() before all is synced');
     this.seal();
     if (!this.sealer.isOn) return;
     this.sealAs(kind);
@@ -299,13 +332,28 @@ export class FallbackLog implements BlockLog {
     this.pipeline.resumeTarget();
   }
 
+  async roll(target: BlockLogTarget): Promise<RollCut> {
+    const { pipeline } = this;
+    let next: LogTarget | null = null;
+    pipeline.beginRoll();
+    try {
+      next = await openTarget(this.env.files, target);
+      await pipeline.quiet();
+      return pipeline.takeOver(next, this.sealer, { lsn: this.lsnBase + this.origin, db: this.blockDb });
+    } catch (error) {
+      pipeline.abandonRoll();
+      if (next !== null) await closeQuietly(next.handle);
+      throw error;
+    }
+  }
+
   truncate(offset: number): Promise<void> {
     return this.pipeline.truncate(offset);
   }
 
   writeOutSync(): number {
     // No write is begun elsewhere meanwhile.
-    if (this.at > this.origin) this.sealAs(this.isInUnit ? 'm' : '');
+    this.sealFilling();
     return this.pipeline.writeOutSync();
   }
 

@@ -37,7 +37,7 @@ export async function openTarget(files: Files, { path, position, session }: Bloc
 }
 
 /** After a failure that is reported already; nothing was written through this handle. */
-async function closeQuietly(handle: FileHandle): Promise<void> {
+export async function closeQuietly(handle: FileHandle): Promise<void> {
   try {
     await handle.close();
   } catch {

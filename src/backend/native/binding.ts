@@ -9,7 +9,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { AofError, codeOfErrno } from '../../errors.js';
-import type { BlockLog, ReadOutcome } from '../backend.js';
+import type { BlockLog, ReadOutcome, RollCut } from '../backend.js';
 
 /** In the order of EXPORTS in crates/everysec-napi/src/lib.rs. */
 export const EXPORTS = ['openLog', 'tryFileLock', 'openReader'] as const;
@@ -35,14 +35,16 @@ export const LOG_METHODS = [
   'openNext',
   'switchToNext',
   'resumeTarget',
+  'roll',
   'truncate',
   'writeOutSync',
   'close',
 ] as const satisfies readonly (keyof BlockLog)[];
 
 /** Functions that know their log: they need no `this`. */
-export type LogFunctions = Pick<BlockLog, Exclude<(typeof LOG_METHODS)[number], 'openNext'>> & {
+export type LogFunctions = Pick<BlockLog, Exclude<(typeof LOG_METHODS)[number], 'openNext' | 'roll'>> & {
   openNext(path: string, position: number, session: string): Promise<void>;
+  roll(path: string, position: number, session: string): Promise<RollCut>;
 };
 
 /** In the order of METHODS in crates/everysec-napi/src/reader.rs. */

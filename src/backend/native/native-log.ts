@@ -2,7 +2,7 @@
  * The write side over the addon. The methods are the addon's own functions, each bound to its log by the addon: a call of
  * append() crosses no JavaScript frame of ours. Here stand only those whose arguments or errors need words.
  */
-import type { Arg, BlockLog, BlockLogOptions, BlockLogTarget } from '../backend.js';
+import type { Arg, BlockLog, BlockLogOptions, BlockLogTarget, RollCut } from '../backend.js';
 import { type Binding, fromAddon, type LogFunctions } from './binding.js';
 
 /** Up to here the arguments go over the stack: an array that the addon reads element by element costs three times as much. */
@@ -76,6 +76,12 @@ export class NativeLog implements BlockLog {
     this.path = path;
   }
 
+  async roll({ path, position, session }: BlockLogTarget): Promise<RollCut> {
+    const cut = await this.withErrors(this.functions.roll(path, position, session), path);
+    this.path = path;
+    return cut;
+  }
+
   async truncate(offset: number): Promise<void> {
     await this.withErrors(this.functions.truncate(offset), this.path);
   }
@@ -84,9 +90,9 @@ export class NativeLog implements BlockLog {
     await this.withErrors(this.functions.close(), this.path);
   }
 
-  private async withErrors(done: Promise<void>, path: string): Promise<void> {
+  private async withErrors<T>(done: Promise<T>, path: string): Promise<T> {
     try {
-      await done;
+      return await done;
     } catch (error) {
       throw fromAddon(error, path);
     }
