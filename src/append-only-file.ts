@@ -42,6 +42,7 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
     const engine = new Engine(options);
     const abort = () => engine.abortLoading();
     signal?.addEventListener('abort', abort);
+    if (signal?.aborted === true) abort();
     try {
       let loaded: LoadedDataset | null = null;
       engine.once('load', (result) => {
@@ -57,7 +58,7 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
 
   /**
    * Appends one command; strings are UTF-8, bytes are copied, numbers become their decimal text. Returns the LSN to await with
-   * synced(). On return nothing is on disk. Throws AofError (AOF_DISK_FULL, AOF_FAILED, AOF_BUSY, AOF_CLOSED) when the log does not
+   * synced(). On return nothing is on disk. Throws AofError (AOF_DISK_FULL, AOF_IO, AOF_FAILED, AOF_BUSY, AOF_CLOSED) when the log does not
    * take it, and then it is not logged.
    */
   append(db: number, ...argv: Arg[]): number {
@@ -157,10 +158,11 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
   }
 
   #refused(): AofError {
-    const { failure, state, refusal } = this.#engine;
+    const { failure, trouble, state, refusal } = this.#engine;
     if (failure !== null) return failure;
     if (state === 'closed' || refusal === null) return new AofError('AOF_CLOSED', 'the append only file is closed');
-    if (state === 'degraded') return new AofError('AOF_DISK_FULL', refusal);
+    if (!this.#engine.isEnabled) return new AofError('AOF_CLOSED', 'the append only file is being closed');
+    if (trouble !== null) return new AofError(trouble.code, refusal);
     return new AofError('AOF_BUSY', refusal);
   }
 }

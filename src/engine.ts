@@ -3,7 +3,7 @@
  * and the flusher, and serves any host (host.ts). Nothing here knows about keys or commands.
  */
 import { EventEmitter } from 'node:events';
-import { FileSet } from './aof/file-set.js';
+import { type BegunEnable, FileSet } from './aof/file-set.js';
 import { Flusher } from './aof/flush/flusher.js';
 import { LogHealth } from './aof/health/log-health.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
@@ -12,10 +12,10 @@ import { LoadProgress } from './aof/load/load-progress.js';
 import { Propagator } from './aof/propagate/propagator.js';
 import type { EngineSettings } from './aof/settings.js';
 import { traceFsync, traceFsyncError, traceLoad } from './aof/tracing.js';
-import { type Backend, type BlockLog, Status } from './backend/backend.js';
+import { type Backend, type BlockLog, BlockLogFault, Status } from './backend/backend.js';
 import { Cron } from './cron/cron.js';
 import type { Env } from './env/env.js';
-import { AofError } from './errors.js';
+import { AofError, toAofError } from './errors.js';
 import type { Host } from './host.js';
 
 export type EngineState = 'opening' | 'loading' | 'ready' | 'degraded' | 'failed' | 'closed';
@@ -71,7 +71,12 @@ export class Engine extends EventEmitter<EngineEvents> {
   #idleMarkedLsn = -1;
   #bytesOnDiskAtOpen = 0;
   #directoryCheckedAtMs = 0;
-  #switching: Promise<void> | null = null;
+  #isDirectoryChecked = true;
+  /** Opening, and after it each switch (enable, disable, reload), one after the other. Never rejects. */
+  #steps: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
+  /** How far the log had come when it was closed. */
+  #ended: { readonly written: number; readonly synced: number } | null = null;
 
   constructor(options: EngineOptions) {
     super();
@@ -91,23 +96,30 @@ export class Engine extends EventEmitter<EngineEvents> {
    * Locks the directory, loads what it holds into the host, opens the log for append. Rejects with a typed error and leaves
    * nothing open, and nothing on disk changed but what a crash left to be repaired.
    */
-  async open(): Promise<void> {
+  open(): Promise<void> {
+    return this.#inTurn(() => this.#open());
+  }
+
+  async #open(): Promise<void> {
     try {
+      this.#refuseAborted();
       this.#phase = 'loading';
       // INFO shows the fields of loading from the first moment on, with 0 bytes until the files are known.
       const { clock } = this.#env;
       this.#progress = new LoadProgress(Math.floor(clock.unixMs() / 1000), () => clock.monotonicMs(), 0);
+      let loaded: LoadedDataset | null = null;
       if (this.#settings.appendonly) {
         await this.#fileSet.acquire();
-        const loaded = await traceLoad(this.#settings.dir, () => this.#load());
+        loaded = await traceLoad(this.#settings.dir, () => this.#load());
         await this.#openForAppend();
-        this.emit('load', loaded);
       } else {
         await this.#fileSet.refuseUnreadableSnapshot();
       }
+      this.#refuseAborted();
       this.#progress = null;
       this.#phase = 'ready';
       this.cron.start(this.#settings.hz);
+      if (loaded !== null) this.#tell('load', loaded);
     } catch (error) {
       this.#progress = null;
       await this.#abandon();
@@ -122,26 +134,25 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   /**
-   * On return everything appended is synced and the file carries a clean-close mark (unless the log failed: then the typed error
-   * is thrown, after everything was released).
+   * On return everything appended is synced, the file carries a clean-close mark, and the directory is free. What is appended from
+   * the call on is refused. While loading it ends that. Rejects with a typed error when not everything could be synced: after one
+   * more try where the log was degraded, and after everything was released. Every call gets the same promise.
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.abortLoading();
+    await this.#steps;
     if (this.#phase === 'closed') return;
-    if (this.#phase === 'loading') {
-      this.abortLoading();
-      return;
-    }
-    await this.#switching?.catch(() => {});
     this.cron.stop();
-    let error: unknown = null;
-    try {
-      await this.#closeLog();
-    } catch (caught) {
-      error = caught;
-    }
+    const errors: unknown[] = [];
+    await this.#closeLog().catch((error: unknown) => errors.push(error));
     this.#phase = 'closed';
-    await this.#fileSet.release();
-    if (error !== null) throw error;
+    await this.#fileSet.release().catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw toAofError(errors[0], 'closing', this.#settings.dir);
   }
 
   get state(): EngineState {
@@ -150,6 +161,11 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   get failure(): AofError | null {
     return this.#health?.failure ?? this.#lastFailure;
+  }
+
+  /** Why the log is degraded. */
+  get trouble(): AofError | null {
+    return this.#health?.trouble ?? null;
   }
 
   get progress(): LoadProgress | null {
@@ -170,7 +186,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   get refusal(): string | null {
     const refusal = this.#health?.refusal ?? null;
     if (refusal !== null) return refusal;
-    if (this.#phase === 'closed') return CLOSED;
+    if (this.#phase === 'closed' || this.#closing !== null) return CLOSED;
     if (this.#flusher?.isFull === true) return FULL;
     return null;
   }
@@ -195,11 +211,11 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   get writtenLsn(): number {
-    return this.#flusher?.writtenLsn ?? this.#lsn;
+    return this.#flusher?.writtenLsn ?? this.#ended?.written ?? this.#lsn;
   }
 
   get syncedLsn(): number {
-    return this.#flusher?.syncedLsn ?? this.#lsn;
+    return this.#flusher?.syncedLsn ?? this.#ended?.synced ?? this.#lsn;
   }
 
   /** Replies to commands that ran at or below this LSN may leave. */
@@ -211,11 +227,16 @@ export class Engine extends EventEmitter<EngineEvents> {
     return this.#flusher?.delayedFsyncs ?? 0;
   }
 
-  /** Resolves when everything below `lsn` is synced; rejects with AOF_FAILED when that can no longer be known. */
+  /**
+   * Resolves when everything below `lsn` is synced; rejects with AOF_FAILED when that can no longer be known, with AOF_CLOSED when
+   * the log was closed before. While appendonly is off it resolves at once.
+   */
   synced(lsn: number): Promise<void> {
     const { failure } = this;
     if (failure !== null) return Promise.reject(failure);
-    if (this.#flusher === null) return Promise.resolve();
+    if (this.#flusher === null)
+      return lsn <= this.syncedLsn || this.#ended === null ? Promise.resolve() : Promise.reject(closedEarly());
+    if (!(lsn <= this.#flusher.appendedLsn)) return Promise.reject(new RangeError(`nothing was appended up to LSN ${lsn} yet`));
     const waiting = this.#flusher.synced(lsn);
     if (waiting === null) return Promise.resolve();
     if (!this.#isTurnScheduled) this.#scheduleTurn();
@@ -240,7 +261,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   settingsChanged(): void {
     this.#log?.setChecksum(this.#settings.aofChecksum);
     this.#log?.setRetain(this.#settings.appendfsync !== 'no');
-    this.cron.start(this.#settings.hz);
+    if (this.#phase === 'ready' && this.#closing === null) this.cron.start(this.#settings.hz);
     if (!this.#isTurnScheduled) this.#scheduleTurn();
   }
 
@@ -253,36 +274,47 @@ export class Engine extends EventEmitter<EngineEvents> {
   enable(): Promise<void> {
     return this.#switch(async () => {
       if (this.#propagator !== null) return;
-      await this.#fileSet.acquire();
+      let begun: BegunEnable | null = null;
       try {
-        const begun = await this.#fileSet.beginEnable(this.#lsn, () => this.#onProgress());
+        await this.#fileSet.acquire();
+        begun = await this.#fileSet.beginEnable(this.#lsn, () => this.#onProgress());
         this.#adoptLog(begun.log, this.#lsn);
         this.#flusher?.hold(true);
         begun.capture(this.#host);
         await begun.finish();
-        this.#flusher?.hold(false);
-        this.#flusher?.look();
-        this.#scheduleTurn();
       } catch (error) {
+        await this.#letGo(new AofError('AOF_CLOSED', 'appendonly could not be switched on')).catch(() => {});
+        await begun?.abandon();
         await this.#abandon();
+        this.#ended = null;
         throw error;
       }
+      this.#flusher?.hold(false);
+      this.#watchHealth();
+      this.#scheduleTurn();
     });
   }
 
-  /** appendonly no: everything is synced and closed; the files stay. */
+  /** appendonly no: everything is synced and closed; the files stay. What cannot be synced is given up, as the operator wants it off. */
   disable(): Promise<void> {
     return this.#switch(async () => {
       if (this.#propagator === null) return;
-      this.#lsn = this.appendedLsn;
-      await this.#closeLog();
+      try {
+        await this.#closeLog();
+      } catch (error) {
+        const { message } = toAofError(error, 'closing', this.#settings.dir);
+        this.#env.logger.log('warning', `appendonly is off, but not everything before could be synced: ${message}`);
+      }
+      // Off is off: nothing is owed to a log that is no more.
+      this.#lastFailure = null;
+      this.#ended = null;
       await this.#fileSet.release();
     });
   }
 
   /** DEBUG LOADAOF: what is on disk replaces what the host holds. The log goes on where it was. */
-  async reload(): Promise<void> {
-    await this.#switch(async () => {
+  reload(): Promise<void> {
+    return this.#switch(async () => {
       const flusher = this.#flusher;
       if (flusher !== null) {
         flusher.force();
@@ -291,7 +323,8 @@ export class Engine extends EventEmitter<EngineEvents> {
       this.#phase = 'loading';
       try {
         this.#host.clear?.();
-        await this.#load(flusher === null);
+        // Nothing is repaired: either all of it is synced, or the directory is not locked.
+        await this.#load(false);
       } finally {
         this.#progress = null;
         this.#phase = 'ready';
@@ -299,14 +332,17 @@ export class Engine extends EventEmitter<EngineEvents> {
     });
   }
 
-  async #switch(step: () => Promise<void>): Promise<void> {
-    if (this.#switching !== null) await this.#switching.catch(() => {});
-    this.#switching = step();
-    try {
-      await this.#switching;
-    } finally {
-      this.#switching = null;
-    }
+  #switch(step: () => Promise<void>): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#closing !== null || this.#phase === 'closed') throw new AofError('AOF_CLOSED', 'the engine is closed');
+      await step();
+    });
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.#steps.then(step);
+    this.#steps = done.catch(() => {});
+    return done;
   }
 
   // ----------------------------------------------------------------------------------------------- information
@@ -359,10 +395,16 @@ export class Engine extends EventEmitter<EngineEvents> {
     return loaded;
   }
 
+  #refuseAborted(): void {
+    const { dir } = this.#settings;
+    if (this.#abort.signal.aborted) throw new AofError('AOF_ABORTED', `opening ${dir} was aborted`, { path: dir });
+  }
+
   async #openForAppend(): Promise<void> {
     const { log, bytesOnDisk } = await this.#fileSet.openForAppend(this.#lsn, () => this.#onProgress());
     this.#bytesOnDiskAtOpen = bytesOnDisk;
     this.#adoptLog(log, this.#lsn);
+    this.#watchHealth();
   }
 
   #adoptLog(log: BlockLog, lsn: number): void {
@@ -375,79 +417,115 @@ export class Engine extends EventEmitter<EngineEvents> {
       settings: this.#settings,
       isSyncSuspended: () => false,
       events: {
-        progress: () => this.emit('progress'),
+        progress: () => this.#tell('progress'),
         wrote: (ms) => this.#onWrote(ms),
         syncedIn: (ms) => this.#onSynced(ms),
         fault: (fault, errno) => this.#health?.onFault(fault, errno),
-        drain: () => this.emit('drain'),
+        drain: () => this.#tell('drain'),
         delayed: () => this.#onDelayed(),
       },
     });
     this.#flusher = flusher;
-    this.#health = new LogHealth({
+    this.#ended = null;
+    this.#tick();
+    this.#unscheduleExit = this.#env.processes.onExit(() => log.writeOutSync());
+  }
+
+  /** From here on a fault is responded to: a manifest names the file, so that a roll has something to go on from. */
+  #watchHealth(): void {
+    const log = this.#log;
+    const flusher = this.#flusher;
+    if (log === null || flusher === null) return;
+    const health = new LogHealth({
       env: this.#env,
       files: this.#fileSet.segments,
       log,
       flusher,
       events: {
-        degraded: (error) => this.emit('degraded', error),
+        degraded: (error) => this.#tell('degraded', error),
         recovered: () => this.#onRecovered(),
         failed: (error) => this.#onFailed(error),
       },
     });
-    this.#tick();
-    this.#unscheduleExit = this.#env.processes.onExit(() => log.writeOutSync());
+    this.#health = health;
+    flusher.look();
+    if (flusher.fault !== BlockLogFault.none && health.condition === 'ready') health.onFault(flusher.fault, flusher.faultErrno);
   }
 
   async #closeLog(): Promise<void> {
     const log = this.#log;
     const flusher = this.#flusher;
-    if (log === null || flusher === null) return;
+    const health = this.#health;
+    if (log === null || flusher === null || health === null) return;
+    // Nothing more is appended, so that there is an end.
+    this.#propagator = null;
     try {
-      if (this.failure !== null) throw this.failure;
-      flusher.look();
-      if (flusher.appendedLsn > flusher.syncedLsn) {
-        this.#env.logger.log('notice', 'Calling fsync() on the AOF file.');
-        flusher.force();
-        await this.#settled(flusher);
-      }
+      await this.#drain(flusher, health);
       log.mark('c');
       log.flush(true);
     } finally {
-      await this.#letGo(new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown'));
+      await this.#letGo(closedEarly());
     }
   }
 
-  /** While a disk is full, closing gives up with the reason instead of waiting for room that may never come. */
-  #settled(flusher: Flusher): Promise<void> {
-    const synced = this.synced(flusher.appendedLsn);
-    return new Promise((resolve, reject) => {
-      const onDegraded = (error: AofError) => reject(error);
-      this.once('degraded', onDegraded);
-      synced.then(resolve, reject).finally(() => this.off('degraded', onDegraded));
-      if (this.state === 'degraded') reject(new AofError('AOF_DISK_FULL', this.refusal ?? 'the disk is full'));
-    });
+  /**
+   * Everything appended is synced. Where the log is degraded the attempt under way, or one more, decides: rejects with the reason
+   * instead of waiting for a disk that may never come back.
+   */
+  async #drain(flusher: Flusher, health: LogHealth): Promise<void> {
+    health.finish();
+    flusher.look();
+    if (flusher.appendedLsn > flusher.syncedLsn) this.#env.logger.log('notice', 'Calling fsync() on the AOF file.');
+    // A waiter: asked for again after a roll, unlike a flush.
+    flusher.synced(flusher.appendedLsn)?.catch(() => {});
+    flusher.force();
+    for (;;) {
+      await health.rolling;
+      const { failure, trouble } = health;
+      if (failure !== null) throw failure;
+      if (flusher.syncedLsn >= flusher.appendedLsn) return;
+      if (health.rolling !== null) continue;
+      if (trouble !== null && flusher.fault !== BlockLogFault.none) throw trouble;
+      await new Promise<void>((resolve) => void this.once('progress', resolve));
+    }
   }
 
+  /** After an opening that failed: its error is the one to tell. */
   async #abandon(): Promise<void> {
-    await this.#letGo(new AofError('AOF_CLOSED', 'the append only file could not be opened')).catch(() => {});
-    await this.#fileSet.release();
+    const complain = (error: unknown) =>
+      this.#env.logger.log('warning', `cleaning up: ${toAofError(error, 'closing', this.#settings.dir).message}`);
+    await this.#letGo(new AofError('AOF_CLOSED', 'the append only file could not be opened')).catch(complain);
+    await this.#fileSet.release().catch(complain);
   }
 
   async #letGo(error: AofError): Promise<void> {
     const log = this.#log;
     const flusher = this.#flusher;
     const health = this.#health;
+    if (log === null || flusher === null) return;
     this.#unscheduleExit?.();
     this.#unscheduleExit = null;
     this.#log = null;
     this.#flusher = null;
     this.#health = null;
     this.#propagator = null;
+    this.#lsn = flusher.appendedLsn;
+    this.#ended = { written: flusher.writtenLsn, synced: flusher.syncedLsn };
     this.#lastFailure = health?.failure ?? null;
     await health?.close();
-    flusher?.rejectWaiters(error);
-    await log?.close();
+    flusher.stop(error);
+    await log.close();
+  }
+
+  /** A listener that throws is its owner's affair: it must not stop the log in the middle of a step. */
+  #tell<E extends keyof EngineEvents>(event: E, ...args: EngineEvents[E]): void {
+    try {
+      (this as EventEmitter).emit(event, ...args);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #scheduleTurn(): void {
@@ -478,11 +556,20 @@ export class Engine extends EventEmitter<EngineEvents> {
   /** Once a second, off the loop: writes into a directory that is gone succeed without a word. */
   #checkDirectory(): void {
     const now = this.#env.clock.monotonicMs();
-    if (this.state !== 'ready' || now - this.#directoryCheckedAtMs < DIRECTORY_CHECK_MS) return;
+    const health = this.#health;
+    if (health === null || health.condition === 'failed' || now - this.#directoryCheckedAtMs < DIRECTORY_CHECK_MS) return;
+    // One at a time: on a disk that stalls they would take every thread of the pool.
+    if (!this.#isDirectoryChecked) return;
+    this.#isDirectoryChecked = false;
     this.#directoryCheckedAtMs = now;
-    this.#fileSet.checkDirectory().catch((error: unknown) => {
-      if (error instanceof AofError && error.code === 'AOF_FAILED') this.#health?.fail(error);
-    });
+    this.#fileSet
+      .checkDirectory()
+      .catch((error: unknown) => {
+        if (error instanceof AofError && error.code === 'AOF_FAILED') health.fail(error);
+      })
+      .finally(() => {
+        this.#isDirectoryChecked = true;
+      });
   }
 
   #tick(): void {
@@ -506,14 +593,14 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   /** Redis's event names: every write, and besides whether a sync was under way beside it. */
   #onWrote(ms: number): void {
-    this.emit('latency', 'aof-write', ms);
+    this.#tell('latency', 'aof-write', ms);
     const isSyncing = this.#flusher?.status[Status.isSyncing] === 1;
-    this.emit('latency', isSyncing ? 'aof-write-pending-fsync' : 'aof-write-alone', ms);
+    this.#tell('latency', isSyncing ? 'aof-write-pending-fsync' : 'aof-write-alone', ms);
   }
 
   #onSynced(ms: number): void {
     traceFsync(this.#settings.dir, this.syncedLsn, ms);
-    if (this.#settings.appendfsync === 'always') this.emit('latency', 'aof-fsync-always', ms);
+    if (this.#settings.appendfsync === 'always') this.#tell('latency', 'aof-fsync-always', ms);
   }
 
   #onDelayed(): void {
@@ -521,19 +608,23 @@ export class Engine extends EventEmitter<EngineEvents> {
       'notice',
       'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Redis.',
     );
-    this.emit('stall', { ageMs: (this.#flusher?.status[Status.writeAgeMicros] ?? 0) / 1000 });
+    this.#tell('stall', { ageMs: (this.#flusher?.status[Status.writeAgeMicros] ?? 0) / 1000 });
   }
 
   #onRecovered(): void {
-    this.emit('recovered');
+    this.#tell('recovered');
     if (!this.#isTurnScheduled) this.#scheduleTurn();
   }
 
   #onFailed(error: AofError): void {
     traceFsyncError(this.#settings.dir, this.syncedLsn, error);
-    this.emit('failed', error);
-    this.emit('progress');
+    this.#tell('failed', error);
+    this.#tell('progress');
   }
+}
+
+function closedEarly(): AofError {
+  return new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown');
 }
 
 const CLOSED = 'ERR the append only file is closed';

@@ -86,8 +86,21 @@ export class FileSet {
       );
     }
     this.#guard = await DirectoryGuard.open(files, this.#directory);
+    await this.#settleDirectory();
     this.#manifests = await this.#loadManifest();
     await this.#refuseNewerSnapshot(this.#manifests.current);
+  }
+
+  /**
+   * What is read now is what a power loss leaves. A process that was killed between a rename and the sync of the directory has
+   * left a manifest that shows, and is not durable: nothing may be built on it before.
+   */
+  async #settleDirectory(): Promise<void> {
+    try {
+      await this.#env.files.syncDirectory(this.#directory);
+    } catch (error) {
+      throw toAofError(error, 'cannot sync the AOF directory', this.#directory);
+    }
   }
 
   async release(): Promise<void> {
@@ -118,6 +131,7 @@ export class FileSet {
     return found.map(({ file, path, sizeBytes }) => {
       const kind = file.type === 'b' ? 'base' : 'incr';
       if (kind === 'base') this.#baseBytes = sizeBytes;
+      if (file.cut !== undefined && sizeBytes < file.cut) throw shorterThanItsCut(path, sizeBytes, file.cut);
       return { path, name: file.name, kind, sizeBytes: file.cut ?? sizeBytes, lsn: file.lsn, endOffset: file.cut } as const;
     });
   }
@@ -137,10 +151,29 @@ export class FileSet {
     } else {
       this.#env.logger.log('notice', `Opening AOF incr file ${last.name} on server start`);
       segments.adopt({ name: last.name, seq: last.seq, lsn: last.lsn ?? 0, isNamed: true });
+      await this.#syncLoaded();
     }
     const log = await this.#openLog(lsn, onProgress);
     await this.#collectHistory(manifests);
     return { log, bytesOnDisk: await this.#sizeOf(manifests) };
+  }
+
+  /**
+   * What was loaded counts as synced from now on, and blocks that follow testify it. After kill -9 it may have been in the page
+   * cache only.
+   */
+  async #syncLoaded(): Promise<void> {
+    const path = this.currentPath;
+    try {
+      const handle = await this.#env.files.open(path, 'update');
+      try {
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+    } catch (error) {
+      throw toAofError(error, 'cannot sync', path);
+    }
   }
 
   /** Files that were there before become history when it is finished: the host's data stands for all of them. */
@@ -148,27 +181,39 @@ export class FileSet {
     const manifests = this.#openManifests();
     const segments = this.segments;
     const { segment } = await segments.createSegment(lsn);
-    segments.adopt({ ...segment, isNamed: true });
+    segments.adopt(segment);
     const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
     const base = { name: baseName(this.#settings.appendfilename, seq, 'aof'), seq };
-    const writer = await this.#openBase(base.name);
-    const log = await this.#openLog(lsn, onProgress);
-    return {
-      log,
-      capture: (host) => writer.capture(host),
-      finish: async () => {
-        this.#baseBytes = await writer.finish();
-        await manifests.edit((current) =>
-          withNewIncr(withNewBase(current, base, Number.MAX_SAFE_INTEGER), { name: segment.name, seq: segment.seq, lsn }),
+    const undo = [() => segments.removeSegment(segment)];
+    const abandon = async () => {
+      for (const step of undo.splice(0).reverse()) {
+        await step().catch((error: unknown) =>
+          this.#env.logger.log('warning', toAofError(error, 'giving up a new append only file').message),
         );
-        await this.#collectHistory(manifests);
-      },
-      abandon: async () => {
-        await log.close();
-        await writer.abandon();
-        await this.#env.files.unlink(join(this.#directory, segment.name));
-      },
+      }
     };
+    try {
+      const writer = await this.#openBase(base.name);
+      undo.push(() => writer.abandon());
+      const log = await this.#openLog(lsn, onProgress);
+      undo.push(() => log.close());
+      return {
+        log,
+        capture: (host) => writer.capture(host),
+        finish: async () => {
+          this.#baseBytes = await writer.finish();
+          await manifests.edit((current) =>
+            withNewIncr(withNewBase(current, base, Number.MAX_SAFE_INTEGER), { name: segment.name, seq: segment.seq, lsn }),
+          );
+          segment.isNamed = true;
+          await this.#collectHistory(manifests);
+        },
+        abandon,
+      };
+    } catch (error) {
+      await abandon();
+      throw error;
+    }
   }
 
   /** appendonly no and data in RDB beside it: starting empty would hide it. */
@@ -242,20 +287,29 @@ export class FileSet {
     });
   }
 
-  /** History lines go from the manifest only after their files are gone; a crash in between deletes again. */
+  /**
+   * History lines go from the manifest only after their files are gone; a crash in between deletes again. What fails here is tried
+   * again at the next start: the log does not depend on it.
+   */
   async #collectHistory(manifests: ManifestStore): Promise<void> {
     const { history } = manifests.current;
     if (history.length === 0 || this.#settings.aofDisableAutoGc) return;
+    const gone = new Set<string>();
     for (const file of history) {
       this.#env.logger.log('notice', `Removing the history file ${file.name} in the background`);
       try {
         await this.#env.files.unlink(join(this.#directory, file.name));
+        gone.add(file.name);
       } catch (error) {
-        if (errnoCode(error) !== 'ENOENT')
-          this.#env.logger.log('warning', `Can't remove the history file ${file.name}: ${String(error)}`);
+        if (errnoCode(error) === 'ENOENT') gone.add(file.name);
+        else this.#env.logger.log('warning', `Can't remove the history file ${file.name}: ${String(error)}`);
       }
     }
-    await manifests.edit((current) => withoutHistory(current, new Set(history.map((file) => file.name))));
+    try {
+      await manifests.edit((current) => withoutHistory(current, gone));
+    } catch (error) {
+      this.#env.logger.log('warning', `History stays in the manifest: ${toAofError(error, 'editing the manifest').message}`);
+    }
   }
 
   async #sizeOf(manifests: ManifestStore): Promise<number> {
@@ -299,4 +353,10 @@ async function makeDirectories(env: Env, path: string): Promise<void> {
     }
     await files.syncDirectory(join(directory, '..'));
   }
+}
+
+/** Everything up to the cut was synced before the manifest named it. */
+function shorterThanItsCut(path: string, sizeBytes: number, cut: number): AofError {
+  const message = `${path} counts up to offset ${cut} and has ${sizeBytes} bytes: what is missing was synced. Nothing was changed`;
+  return new AofError('AOF_CORRUPT', message, { path, offset: sizeBytes });
 }

@@ -35,15 +35,8 @@ export async function openFirstBase(options: FirstBaseOptions): Promise<FirstBas
   const handle = await env.files.open(temp, 'replace');
   await handle.close();
   let wake: () => void = () => {};
-  const log = await options.backend.openLog({
-    path: temp,
-    position: 0,
-    session: options.session,
-    lsn: 0,
-    checksum: options.checksum,
-    retainUntilSynced: false,
-    onProgress: () => wake(),
-  });
+  const log = await openTemp(options, () => wake());
+  let isTempThere = true;
   return {
     capture: (host) => emitAll(log, host),
     finish: async () => {
@@ -54,13 +47,24 @@ export async function openFirstBase(options: FirstBaseOptions): Promise<FirstBas
       } finally {
         await log.close();
       }
-      return moveIntoPlace(options);
+      const size = await moveIntoPlace(options);
+      isTempThere = false;
+      return size;
     },
     abandon: async () => {
       await log.close();
-      await env.files.unlink(temp);
+      if (isTempThere) await env.files.unlink(temp);
     },
   };
+}
+
+async function openTemp({ env, backend, temp, session, checksum }: FirstBaseOptions, onProgress: () => void): Promise<BlockLog> {
+  try {
+    return await backend.openLog({ path: temp, position: 0, session, lsn: 0, checksum, retainUntilSynced: false, onProgress });
+  } catch (error) {
+    await env.files.unlink(temp).catch(() => {});
+    throw error;
+  }
 }
 
 async function moveIntoPlace({ env, temp, path, directory }: FirstBaseOptions): Promise<number> {

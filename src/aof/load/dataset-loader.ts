@@ -151,7 +151,7 @@ async function settle(
   const copy = options.mayRepair ? await cutTail(env.files, file.path, decision.offset, seconds) : '';
   env.logger.log(
     'warning',
-    `Cut ${bytes} bytes (${decision.commands} whole commands of an open unit) at offset ${decision.offset}, lsn ${decision.lsn}${copy === '' ? '' : `, kept in ${copy}`}`,
+    `${options.mayRepair ? 'Cut' : 'Left out'} ${bytes} bytes (${decision.commands} whole commands of an open unit) at offset ${decision.offset}, lsn ${decision.lsn}${copy === '' ? '' : `, kept in ${copy}`}`,
   );
   return { path: file.path, offset: decision.offset, lsn: decision.lsn, bytes, commands: decision.commands, copy };
 }

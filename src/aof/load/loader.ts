@@ -113,8 +113,11 @@ class FakeClient {
       return;
     }
     this.#options.host.beginUnit?.();
-    for (const { argv } of queue) this.#apply(argv);
-    this.#options.host.endUnit?.();
+    try {
+      for (const { argv } of queue) this.#apply(argv);
+    } finally {
+      this.#options.host.endUnit?.();
+    }
   }
 
   #apply(argv: Argv): void {

@@ -61,7 +61,8 @@ async function copyTail(files: Files, path: string, offset: number, unixSeconds:
       }
       await target.sync();
     } catch (error) {
-      await target.close();
+      // The first error is the one to tell.
+      await target.close().catch(() => {});
       await files.unlink(name).catch(() => {});
       throw error;
     }
