@@ -32,8 +32,12 @@ export interface FirstBase {
 
 export async function openFirstBase(options: FirstBaseOptions): Promise<FirstBase> {
   const { env, temp } = options;
-  const handle = await env.files.open(temp, 'replace');
-  await handle.close();
+  try {
+    const handle = await env.files.open(temp, 'replace');
+    await handle.close();
+  } catch (error) {
+    throw toAofError(error, 'creating', temp);
+  }
   let wake: () => void = () => {};
   const log = await openTemp(options, () => wake());
   let isTempThere = true;

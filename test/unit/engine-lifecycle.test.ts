@@ -1,0 +1,333 @@
+// The engine's ways in and out, on files in memory: what open() makes durable before it builds on it, what a failed switch leaves
+// behind, who closes when. The TypeScript backend runs over the same files.
+import { describe, expect, it } from 'vitest';
+import { settingsFromConfig } from '../../src/aof/settings-from-config.js';
+import { createFallbackBackend } from '../../src/backend/fallback/fallback-backend.js';
+import { guardBackend } from '../../src/backend/guarded-backend.js';
+import { Config } from '../../src/config/config.js';
+import type { ConfigOptions } from '../../src/config/option-names.js';
+import { Engine } from '../../src/engine.js';
+import type { Host } from '../../src/host.js';
+import { ManualEnv } from '../support/manual-env.js';
+import type { MemoryFiles } from '../support/memory-files.js';
+
+const AOF = '/data/appendonlydir';
+const INCR = `${AOF}/appendonly.aof.1.incr.aof`;
+const MANIFEST = `${AOF}/appendonly.aof.manifest`;
+
+interface Rig {
+  readonly env: ManualEnv;
+  readonly engine: Engine;
+  readonly commands: string[];
+}
+
+function rig(options: ConfigOptions = {}, files?: MemoryFiles, host: Partial<Host> = {}): Rig {
+  const env = files === undefined ? ManualEnv.inMemory('/data') : new ManualEnv(files);
+  const commands: string[] = [];
+  const engine = new Engine({
+    env,
+    backend: guardBackend(createFallbackBackend(env)),
+    settings: settingsFromConfig(Config.fromOptions({ appendonly: true, ...options, dir: '/data' })),
+    host: { apply: (db, argv) => void commands.push(`${db} ${argv.join(' ')}`), ...host },
+    databases: 16,
+  });
+  return { env, engine, commands };
+}
+
+function append({ engine }: Rig, ...argv: string[]): number {
+  const lsn = engine.propagator?.append(0, argv) ?? -1;
+  engine.noteAppended(lsn);
+  return lsn;
+}
+
+/** Time passes until the promise has settled; what became of it. */
+async function outcome(env: ManualEnv, promise: Promise<unknown>): Promise<string> {
+  let result = '';
+  promise.then(
+    () => {
+      result = 'resolved';
+    },
+    (error: { code?: string; message: string }) => {
+      result = error.code ?? error.message;
+    },
+  );
+  await env.until(() => result !== '');
+  return result;
+}
+
+async function opened(options: ConfigOptions = {}, files?: MemoryFiles, host: Partial<Host> = {}): Promise<Rig> {
+  const it = rig(options, files, host);
+  expect(await outcome(it.env, it.engine.open())).toBe('resolved');
+  return it;
+}
+
+const snapshotOf = (...commands: string[][]): Partial<Host> => ({
+  beginSnapshot: () => ({
+    next: (emit) => {
+      for (const argv of commands) emit(0, ...argv);
+      return true;
+    },
+    end: () => {},
+  }),
+});
+
+/** Nothing but the files of an append only file: no lock, no temporary file. */
+const leftovers = (files: MemoryFiles) => files.paths().filter((path) => /temp-|lock/.test(path));
+
+describe('open', () => {
+  it('syncs the directory before it reads the manifest, and the last incr before anything counts on it', async () => {
+    const first = await opened();
+    append(first, 'SET', 'a', '1');
+    await outcome(first.env, first.engine.close());
+    const { files } = first.env;
+    files.operations.length = 0;
+    const second = await opened({}, files);
+    const at = (operation: string) => files.operations.indexOf(operation);
+    expect(at(`syncDirectory ${AOF}`)).toBeGreaterThanOrEqual(0);
+    expect(at(`readFile ${MANIFEST}`)).toBeGreaterThan(
+      files.operations.lastIndexOf(`syncDirectory ${AOF}`, at(`readFile ${MANIFEST}`)),
+    );
+    expect(files.operations.slice(0, at(`readFile ${MANIFEST}`))).toContain(`syncDirectory ${AOF}`);
+    expect(at(`sync ${INCR}`)).toBeGreaterThan(0);
+    expect(at(`open:append ${INCR}`)).toBeGreaterThan(at(`sync ${INCR}`));
+    await outcome(second.env, second.engine.close());
+  });
+
+  it.each([/^syncDirectory \/data\/appendonlydir/, /^sync .*1\.incr/])(
+    'that cannot make it durable (%s) refuses and leaves nothing open',
+    async (operation) => {
+      const first = await opened();
+      append(first, 'SET', 'a', '1');
+      await outcome(first.env, first.engine.close());
+      const { files } = first.env;
+      files.failNext(operation, 'EIO');
+      const second = rig({}, files);
+      expect(await outcome(second.env, second.engine.open())).toBe('AOF_IO');
+      expect(second.engine.state).toBe('closed');
+      expect([leftovers(files), second.env.lastActs.size, second.env.timerCount]).toEqual([[], 0, 0]);
+      const third = await opened({}, files);
+      expect(third.commands).toEqual(['0 SET a 1']);
+    },
+  );
+
+  it('refuses a file that is shorter than its cut: what is missing was synced', async () => {
+    const first = await opened();
+    append(first, 'SET', 'a', '1');
+    await outcome(first.env, first.engine.close());
+    const { files } = first.env;
+    const manifest = (files.content(MANIFEST) ?? '').replace('seq 1 type i', 'seq 1 type i cut 9999');
+    files.put(MANIFEST, manifest);
+    const before = files.paths();
+    const second = rig({}, files);
+    expect(await outcome(second.env, second.engine.open())).toBe('AOF_CORRUPT');
+    expect(files.paths()).toEqual(before);
+    expect(files.content(MANIFEST)).toBe(manifest);
+  });
+
+  it('loads up to the cut that a crash in a roll has left, cuts there, and goes on', async () => {
+    const first = await opened();
+    append(first, 'SET', 'a', '1');
+    expect(await outcome(first.env, first.engine.synced(first.engine.appendedLsn))).toBe('resolved');
+    const { files } = first.env;
+    const cut = (files.content(INCR) ?? '').length;
+    append(first, 'SET', 'lost', '1');
+    await outcome(first.env, first.engine.close());
+    files.put(MANIFEST, (files.content(MANIFEST) ?? '').replace('seq 1 type i', `seq 1 type i cut ${cut}`));
+    const second = await opened({}, files);
+    expect(second.commands).toEqual(['0 SET a 1']);
+    expect(files.content(MANIFEST)).not.toContain('cut');
+    append(second, 'SET', 'b', '2');
+    await outcome(second.env, second.engine.close());
+    const third = await opened({}, files);
+    expect(third.commands).toEqual(['0 SET a 1', '0 SET b 2']);
+  });
+
+  it('that was aborted before it began changes nothing', async () => {
+    const { env, engine } = rig();
+    engine.abortLoading();
+    expect(await outcome(env, engine.open())).toBe('AOF_ABORTED');
+    expect(env.files.paths()).toEqual(['/data']);
+  });
+});
+
+describe('close', () => {
+  it('gives every caller the same end, and refuses appends from the first call on', async () => {
+    const it = await opened();
+    append(it, 'SET', 'a', '1');
+    const both = Promise.all([it.engine.close(), it.engine.close()]);
+    expect(it.engine.refusal).toContain('closed');
+    expect(await outcome(it.env, both)).toBe('resolved');
+    expect(await outcome(it.env, it.engine.close())).toBe('resolved');
+    expect([leftovers(it.env.files), it.env.lastActs.size, it.env.timerCount]).toEqual([[], 0, 0]);
+  });
+
+  it('while loading ends the loading, and nothing is open when it returns', async () => {
+    const first = await opened();
+    for (let i = 0; i < 10; i++) append(first, 'SET', `k${i}`, '1');
+    await outcome(first.env, first.engine.close());
+    const second = rig({}, first.env.files);
+    const opening = second.engine.open();
+    const ended = outcome(second.env, second.engine.close());
+    expect(await outcome(second.env, opening)).toBe('AOF_ABORTED');
+    expect(await ended).toBe('resolved');
+    expect([second.engine.state, leftovers(second.env.files)]).toEqual(['closed', []]);
+  });
+
+  it('on a full disk tries once more, then gives the reason; what was not synced is never called synced', async () => {
+    const it = await opened();
+    const { files } = it.env;
+    append(it, 'SET', 'a', '1');
+    files.failNext(/^write .*incr/, 'ENOSPC', { times: 1000 });
+    await it.env.until(() => it.engine.state === 'degraded');
+    const lsn = it.engine.appendedLsn;
+    const waiting = outcome(it.env, it.engine.synced(lsn));
+    expect(await outcome(it.env, it.engine.close())).toBe('AOF_DISK_FULL');
+    expect(await waiting).toBe('AOF_CLOSED');
+    expect(it.engine.appendedLsn).toBe(lsn);
+    expect(it.engine.syncedLsn).toBeLessThan(lsn);
+    expect(await outcome(it.env, it.engine.synced(lsn))).toBe('AOF_CLOSED');
+    expect(leftovers(files)).toEqual([]);
+  });
+
+  it('finds the room that came back since the last attempt', async () => {
+    const it = await opened();
+    const { files } = it.env;
+    append(it, 'SET', 'a', '1');
+    files.failNext(/^write .*incr/, 'ENOSPC', { times: 1000 });
+    await it.env.until(() => it.engine.state === 'degraded');
+    files.heal();
+    expect(await outcome(it.env, it.engine.close())).toBe('resolved');
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1']);
+  });
+
+  it('releases the directory also when its lock file cannot be removed at first, and says so', async () => {
+    const it = await opened();
+    it.env.files.failNext(/^unlink .*lock/, 'EIO', { times: 9 });
+    expect(await outcome(it.env, it.engine.close())).toBe('AOF_IO');
+    expect(it.engine.state).toBe('closed');
+  });
+});
+
+describe('synced', () => {
+  it('refuses an LSN that nobody was given, instead of waiting for ever', async () => {
+    const it = await opened();
+    await expect(it.engine.synced(it.engine.appendedLsn + 1)).rejects.toThrow(RangeError);
+    await expect(it.engine.synced(Number.NaN)).rejects.toThrow(RangeError);
+  });
+});
+
+describe('appendonly yes at run time', () => {
+  it.each([
+    ['creating the segment', /^open:replace .*incr/],
+    ['creating the base', /^open:replace .*temp-rewriteaof/],
+    ['opening the log', /^open:append .*incr/],
+    ['writing the base', /^write .*temp-rewriteaof/],
+    ['syncing the base', /^datasync .*temp-rewriteaof/],
+    ['moving the base', /^rename .*temp-rewriteaof/],
+    ['writing the manifest', /^write .*temp-appendonly.aof.manifest/],
+    ['switching the manifest', /^rename .*temp-appendonly.aof.manifest/],
+  ])('that fails in %s leaves no lock and no temporary file, and works when it is tried again', async (_, operation) => {
+    const it = await opened({ appendonly: false }, undefined, snapshotOf(['SET', 'a', '1']));
+    const { files } = it.env;
+    files.failNext(operation, 'EIO', { times: 1 });
+    expect(await outcome(it.env, it.engine.enable())).toBe('AOF_IO');
+    expect([it.engine.isEnabled, it.engine.state, it.engine.refusal]).toEqual([false, 'ready', null]);
+    expect([leftovers(files), it.env.lastActs.size]).toEqual([[], 0]);
+    // After a failed rename a crash may show either manifest, so the file that the new one names stays.
+    const kept = String(operation).includes('rename .*temp-appendonly') ? [INCR] : [];
+    expect(files.paths().filter((path) => path.endsWith('.incr.aof'))).toEqual(kept);
+    expect(await outcome(it.env, it.engine.enable())).toBe('resolved');
+    append(it, 'SET', 'b', '2');
+    expect(await outcome(it.env, it.engine.close())).toBe('resolved');
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1', '0 SET b 2']);
+  });
+
+  it('a host without beginSnapshot() is told so, and nothing stays behind', async () => {
+    const it = await opened({ appendonly: false });
+    expect(await outcome(it.env, it.engine.enable())).toBe('AOF_UNSUPPORTED');
+    expect(leftovers(it.env.files)).toEqual([]);
+  });
+
+  it('a fault of the new log before the manifest names it is responded to afterwards, and loses nothing', async () => {
+    const it = await opened({ appendonly: false }, undefined, snapshotOf(['SET', 'a', '1']));
+    const { files } = it.env;
+    let release = () => {};
+    files.pace = (operation) => {
+      if (!/^datasync .*temp-rewriteaof/.test(operation)) return undefined;
+      files.pace = () => undefined;
+      return new Promise<void>((resolve) => {
+        release = resolve;
+      });
+    };
+    const enabling = it.engine.enable();
+    await it.env.until(() => it.engine.isEnabled);
+    // More than a block, so that the log writes by itself.
+    files.failNext(/^write .*incr/, 'EIO');
+    const big = 'x'.repeat(300_000);
+    append(it, 'SET', 'b', big);
+    append(it, 'SET', 'c', '3');
+    await it.env.settle();
+    release();
+    expect(await outcome(it.env, enabling)).toBe('resolved');
+    expect(await outcome(it.env, it.engine.synced(it.engine.appendedLsn))).toBe('resolved');
+    expect(it.engine.state).toBe('ready');
+    expect(await outcome(it.env, it.engine.close())).toBe('resolved');
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1', `0 SET b ${big}`, '0 SET c 3']);
+  });
+});
+
+describe('appendonly no at run time', () => {
+  it('on a disk that fails switches off all the same, frees the directory, and can be switched on again', async () => {
+    const it = await opened({}, undefined, snapshotOf(['SET', 'a', '1']));
+    const { files } = it.env;
+    append(it, 'SET', 'a', '1');
+    files.failNext(/^(datasync|open:replace) .*incr/, 'EIO', { times: 1000 });
+    await it.env.until(() => it.engine.state === 'degraded');
+    expect(await outcome(it.env, it.engine.disable())).toBe('resolved');
+    expect([it.engine.isEnabled, it.engine.refusal, it.engine.failure, leftovers(files)]).toEqual([false, null, null, []]);
+    files.heal();
+    expect(await outcome(it.env, it.engine.enable())).toBe('resolved');
+    expect(await outcome(it.env, it.engine.close())).toBe('resolved');
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1']);
+  });
+
+  it('three switches at once happen one after the other', async () => {
+    const it = await opened({}, undefined, snapshotOf());
+    const all = Promise.all([it.engine.disable(), it.engine.enable(), it.engine.disable(), it.engine.enable()]);
+    expect(await outcome(it.env, all)).toBe('resolved');
+    expect(it.engine.isEnabled).toBe(true);
+    expect(await outcome(it.env, it.engine.close())).toBe('resolved');
+    expect(leftovers(it.env.files)).toEqual([]);
+  });
+
+  it('after close() there is no switching on', async () => {
+    const it = await opened({ appendonly: false }, undefined, snapshotOf());
+    const closing = it.engine.close();
+    const late = it.engine.enable();
+    expect(await outcome(it.env, late)).toBe('AOF_CLOSED');
+    expect(await outcome(it.env, closing)).toBe('resolved');
+  });
+});
+
+describe('listeners', () => {
+  it('the directory is looked at once a second and by one at a time, however long a look takes', async () => {
+    const it = await opened();
+    const { files } = it.env;
+    files.operations.length = 0;
+    files.pace = (operation) => (operation === `lstat ${AOF}` ? new Promise(() => {}) : undefined);
+    it.env.advance(10_000);
+    await it.env.settle();
+    expect(files.operations.filter((operation) => operation === `lstat ${AOF}`)).toHaveLength(1);
+  });
+
+  it('a directory that is gone fails a degraded log too', async () => {
+    const it = await opened();
+    append(it, 'SET', 'a', '1');
+    it.env.files.failNext(/^datasync .*incr/, 'EIO');
+    it.env.files.failNext(/^open:replace .*incr/, 'EIO', { times: 1000 });
+    await it.env.until(() => it.engine.state === 'degraded');
+    it.env.files.remove(AOF);
+    await it.env.until(() => it.engine.state === 'failed');
+    expect(it.engine.failure?.code).toBe('AOF_FAILED');
+  });
+});
