@@ -200,7 +200,7 @@ describe('close', () => {
     expect((await opened({}, files)).commands).toEqual(['0 SET a 1']);
   });
 
-  it('releases the directory also when its lock file cannot be removed at first, and says so', async () => {
+  it('ends also when the lock file cannot be removed, and says so', async () => {
     const it = await opened();
     it.env.files.failNext(/^unlink .*lock/, 'EIO', { times: 9 });
     expect(await outcome(it.env, it.engine.close())).toBe('AOF_IO');
