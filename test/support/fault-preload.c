@@ -1,6 +1,7 @@
 /*
  * Interposes write, writev and fdatasync for files whose path has EVERYSEC_FAULT_MARK in it. What they do stands in a file
- * that is mapped here and written by the test (preloaded-faults.ts): one record of 64 ints for each kind of operation.
+ * that is mapped here and written by the test (preloaded-faults.ts): one record of 64 ints for each kind of operation. The
+ * other way, EVERYSEC_FAULT_SYNCS gets a line "<size> <path>" for each fdatasync that succeeded: what the file had before it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -99,12 +101,32 @@ ssize_t writev(int fd, const struct iovec *parts, int count) {
   return end(op, result, errno);
 }
 
+static void note_sync(int fd, long long size) {
+  char link[64], path[4096], line[4200];
+  const char *log = getenv("EVERYSEC_FAULT_SYNCS");
+  int out = log == NULL ? -1 : open(log, O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (out < 0) return;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  if (length >= 0) {
+    path[length] = 0;
+    int bytes = snprintf(line, sizeof line, "%lld %s\n", size, path);
+    if (write(out, line, bytes) != bytes) abort();
+  }
+  close(out);
+}
+
 int fdatasync(int fd) {
   static int (*real)(int);
   if (real == NULL) real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
   struct operation *op = find(fd, 1);
+  if (op == NULL) return real(fd);
   int action = begin(op);
   if (action > 0) return end(op, -1, action);
+  struct stat before;
+  int is_known = fstat(fd, &before) == 0;
   int result = real(fd);
-  return end(op, result, errno);
+  int error = errno;
+  if (result == 0 && is_known) note_sync(fd, before.st_size);
+  return end(op, result, error);
 }

@@ -3,7 +3,7 @@
  * process preloadedControl() steers it; EVERYSEC_FAULT_CONTROL names the file through which it does.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { FaultControl, FaultyOperation } from './fault-control.js';
@@ -27,10 +27,13 @@ export function preloadedEnv(directory: string): NodeJS.ProcessEnv | string {
   if (made.status !== 0) throw new Error(`fault-preload.c does not compile\n${made.stderr}`);
   const control = join(directory, 'fault-control');
   writeFileSync(control, Buffer.alloc(2 * RECORD_BYTES));
+  const syncs = join(directory, 'fault-syncs');
+  writeFileSync(syncs, '');
   return {
     ...process.env,
     LD_PRELOAD: library,
     EVERYSEC_FAULT_CONTROL: control,
+    EVERYSEC_FAULT_SYNCS: syncs,
     EVERYSEC_FAULT_MARK: MARK,
     // io_uring passes by every library.
     UV_USE_IO_URING: '0',
@@ -39,12 +42,15 @@ export function preloadedEnv(directory: string): NodeJS.ProcessEnv | string {
 
 /** null where this process runs without it. */
 export function preloadedControl(): FaultControl | null {
-  const path = process.env['EVERYSEC_FAULT_CONTROL'];
-  return path === undefined ? null : new PreloadedControl(path);
+  const { EVERYSEC_FAULT_CONTROL: control, EVERYSEC_FAULT_SYNCS: syncs } = process.env;
+  return control === undefined || syncs === undefined ? null : new PreloadedControl(control, syncs);
 }
 
 class PreloadedControl implements FaultControl {
-  constructor(private readonly path: string) {}
+  constructor(
+    private readonly path: string,
+    private readonly syncs: string,
+  ) {}
 
   script(operation: FaultyOperation, ...faults: readonly (Fault | null)[]): void {
     if (faults.length > SCRIPT_MAX) throw new RangeError(`${faults.length} faults are too many`);
@@ -67,6 +73,12 @@ class PreloadedControl implements FaultControl {
 
   calls(operation: FaultyOperation): number {
     return this.read(operation, FIELDS.calls);
+  }
+
+  syncedSize(path: string): number {
+    const lines = readFileSync(this.syncs, 'utf8').split('\n');
+    const last = lines.findLast((line) => line.endsWith(` ${path}`));
+    return last === undefined ? 0 : Number.parseInt(last, 10);
   }
 
   private read(operation: FaultyOperation, field: number): number {
