@@ -245,6 +245,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   settingsChanged(): void {
     this.#log?.setChecksum(this.#settings.aofChecksum);
     this.#log?.setRetain(this.#settings.appendfsync !== 'no');
+    this.#flusher?.settingsChanged();
     this.cron.start(this.#settings.hz);
     if (!this.#isTurnScheduled) this.#scheduleTurn();
   }

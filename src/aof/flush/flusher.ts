@@ -34,7 +34,9 @@ export interface FlusherOptions {
   readonly isSyncSuspended: () => boolean;
 }
 
-/** From this share of the budget on, `writable` is false and un-synced bytes are synced early. */
+/** From this share of the budget on un-synced bytes are synced early, so that the appender need not stop ... */
+const EARLY_SYNC_MARK = 0.25;
+/** ... from this one on `writable` is false, until it has fallen to the low mark. */
 const HIGH_MARK = 0.5;
 const LOW_MARK = 0.25;
 /** So many bytes may be appended between two looks at the memory in use. */
@@ -57,6 +59,8 @@ export class Flusher {
   #lastSyncAtMs: number;
   #pressureCheckLsn = 0;
   #writable = true;
+  /** Read once per change: a look-up of the directive at each append would cost a tenth of it. */
+  #bufferLimitBytes: number;
   #fault: number = BlockLogFault.none;
   #writesSeen = 0;
   #syncsSeen = 0;
@@ -71,6 +75,7 @@ export class Flusher {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#settings = options.settings;
+    this.#bufferLimitBytes = options.settings.bufferLimitBytes;
     this.#events = options.events;
     this.#isSyncSuspended = options.isSyncSuspended;
     this.#appendedLsn = options.lsn;
@@ -130,12 +135,16 @@ export class Flusher {
 
   /** Whether the memory budget is used up: writers have to wait. */
   get isFull(): boolean {
-    return this.#value(Status.bufferedBytes) >= this.#settings.bufferLimitBytes;
+    return this.#value(Status.bufferedBytes) >= this.#bufferLimitBytes;
   }
 
   /** Until released nothing is handed to the writer by this flusher: while no durable manifest names the file. */
   hold(isHeld: boolean): void {
     this.#isHeld = isHeld;
+  }
+
+  settingsChanged(): void {
+    this.#bufferLimitBytes = this.#settings.bufferLimitBytes;
   }
 
   resetStatistics(): void {
@@ -156,7 +165,7 @@ export class Flusher {
       lastSyncAtMs: this.#lastSyncAtMs,
       wantedLsn: this.#waiters.highestLsn,
       isSyncSuspended: this.#isSyncSuspended(),
-      isUnderPressure: !this.#writable,
+      isUnderPressure: this.#value(Status.bufferedBytes) >= this.#bufferLimitBytes * EARLY_SYNC_MARK,
       nowMs,
     });
     if (!decision.flush && !decision.sync) return;
@@ -251,9 +260,11 @@ export class Flusher {
 
   #noteMemory(): void {
     const used = this.#value(Status.bufferedBytes);
-    const limit = this.#settings.bufferLimitBytes;
+    const limit = this.#bufferLimitBytes;
     if (this.#writable && used >= limit * HIGH_MARK) {
       this.#writable = false;
+      this.run();
+    } else if (this.#writable && used >= limit * EARLY_SYNC_MARK) {
       this.run();
     } else if (!this.#writable && used <= limit * LOW_MARK) {
       this.#writable = true;

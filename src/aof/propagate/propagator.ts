@@ -42,7 +42,15 @@ export class Propagator {
 
   append(db: number, argv: readonly Arg[]): number {
     this.#prepare(db);
-    return argv.length > SPREAD_LIMIT ? this.#log.appendArray(argv) : this.#log.append(...argv);
+    // Written out for the lengths that most commands have: a spread costs as much as encoding an argument.
+    switch (argv.length) {
+      case 2:
+        return this.#log.append(argv[0] as Arg, argv[1] as Arg);
+      case 3:
+        return this.#log.append(argv[0] as Arg, argv[1] as Arg, argv[2] as Arg);
+      default:
+        return argv.length > SPREAD_LIMIT ? this.#log.appendArray(argv) : this.#log.append(...argv);
+    }
   }
 
   /** Bytes that are whole canonical records already. */
