@@ -261,6 +261,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   settingsChanged(): void {
     this.#log?.setChecksum(this.#settings.aofChecksum);
     this.#log?.setRetain(this.#settings.appendfsync !== 'no');
+    this.#flusher?.settingsChanged();
     if (this.#phase === 'ready' && this.#closing === null) this.cron.start(this.#settings.hz);
     if (!this.#isTurnScheduled) this.#scheduleTurn();
   }

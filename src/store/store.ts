@@ -247,7 +247,7 @@ export class Store implements Host {
         throw new Error(on ? 'Unable to turn on AOF. Check server logs.' : 'Unable to turn off AOF. Check server logs.');
       }
     });
-    for (const name of ['appendfsync', 'aof-checksum', 'hz', 'aof-timestamp-enabled'] as const) {
+    for (const name of ['appendfsync', 'aof-checksum', 'aof-buffer-limit', 'hz', 'aof-timestamp-enabled'] as const) {
       config.onChange(name, () => engine.settingsChanged());
     }
   }

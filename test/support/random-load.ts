@@ -65,7 +65,6 @@ const makers: ReadonlyArray<readonly [weight: number, make: Maker]> = [
   [3, (r) => ['MSET', ...pairs(r)]],
   [2, (r) => ['MSETNX', ...pairs(r)]],
   [3, (r) => ['SETRANGE', key(r), text(r.below(60)), value(r)]],
-  [3, (r) => ['SETBIT', key(r), text(r.below(2000)), r.pick(['0', '1'])]],
   [1, (r) => ['GETRANGE', key(r), '0', '20']],
   [4, (r) => [r.pick(['DEL', 'UNLINK']), key(r), key(r)]],
   [5, (r) => ['EXPIRE', key(r), text(r.between(3600, 90_000)), ...condition(r)]],

@@ -209,19 +209,24 @@ describe('the flusher', () => {
     expect(log.calls).toEqual([]);
   });
 
-  it('turns unwritable at half of the budget, syncs early then, and tells when a quarter is left', () => {
+  it('syncs early from a quarter of the budget on, is unwritable from half of it, and tells when a quarter is left', () => {
     const { log, flusher, append, seen } = rig('everysec', 1000);
     append();
     flusher.run();
     log.calls.length = 0;
+    log.set('bufferedBytes', 249);
+    flusher.look();
+    expect(log.calls).toEqual([]);
+    log.set('bufferedBytes', 250);
+    flusher.look();
+    expect([flusher.isWritable, log.calls]).toEqual([true, ['flush sync']]);
     log.set('bufferedBytes', 500);
     flusher.look();
     expect(flusher.isWritable).toBe(false);
-    expect(log.calls).toEqual(['flush sync']);
-    log.set('bufferedBytes', 251);
+    log.set('bufferedBytes', 250);
     flusher.look();
     expect(flusher.isWritable).toBe(false);
-    log.set('bufferedBytes', 250);
+    log.set('bufferedBytes', 249);
     flusher.look();
     expect(flusher.isWritable).toBe(true);
     expect(seen).toContain('drain');

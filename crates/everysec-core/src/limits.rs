@@ -17,7 +17,10 @@ pub const MAX_GATHER: usize = 512;
 /// LSNs and offsets stay exact in a double.
 pub const MAX_LSN: u64 = 1 << 53;
 /// Memory of ordinary blocks that a log keeps for reuse at most.
-pub const MAX_POOLED_BLOCKS: usize = 64;
+pub const MAX_POOLED_BLOCKS: usize = 256;
+/// What of them is kept when nothing was appended for POOL_DECAY.
+pub const IDLE_POOLED_BLOCKS: usize = 64;
+pub const POOL_DECAY: std::time::Duration = std::time::Duration::from_secs(1);
 /// A sealed block that fills less than one part in this many of its memory moves into memory of its own size, so that
 /// what waits for a sync never holds much more memory than it has bytes.
 pub const SMALL_BLOCK_SHARE: usize = 4;

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use crate::error::{Errno, EINTR};
 use crate::fs::LogFile;
+use crate::limits::{IDLE_POOLED_BLOCKS, POOL_DECAY};
 use crate::log_state::{Fault, Shared, Stage, State, HISTOGRAM_BUCKETS};
 
 /// The thread's body: returns when the log closes and no sync is wanted that can be done.
@@ -33,6 +34,9 @@ fn sync_until_closed<F: LogFile>(shared: &Shared<F>) {
             state = leave_old_target(shared, state);
         } else if state.is_closing && state.is_writer_gone {
             return;
+        } else if state.pool.len() > IDLE_POOLED_BLOCKS {
+            state = wait_and_trim(shared, state);
+            continue;
         } else {
             state = shared.wait(&shared.syncer_wake, state);
             continue;
@@ -42,6 +46,19 @@ fn sync_until_closed<F: LogFile>(shared: &Shared<F>) {
         shared.notify();
         state = shared.lock();
     }
+}
+
+/// Waits like the others do; what the pool holds beyond its idle share goes when nothing was appended meanwhile.
+fn wait_and_trim<'a, F: LogFile>(shared: &'a Shared<F>, state: MutexGuard<'a, State<F>>) -> MutexGuard<'a, State<F>> {
+    let before = state.queued_total;
+    let mut state = shared.wait_for(&shared.syncer_wake, state, POOL_DECAY);
+    if state.queued_total != before || state.pool.len() <= IDLE_POOLED_BLOCKS {
+        return state;
+    }
+    let garbage = state.pool.split_off(IDLE_POOLED_BLOCKS);
+    drop(state);
+    drop(garbage);
+    shared.lock()
 }
 
 /// Whether what the oldest request asks for is written.

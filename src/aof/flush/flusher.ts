@@ -33,9 +33,17 @@ export interface FlusherOptions {
   readonly isSyncSuspended: () => boolean;
 }
 
-/** From this share of the budget on, `writable` is false and un-synced bytes are synced early. */
+/** From this share of the budget on un-synced bytes are synced early, so that the appender need not stop ... */
+const EARLY_SYNC_MARK = 0.25;
+/** ... from this one on `writable` is false, until it has fallen to the low mark. */
 const HIGH_MARK = 0.5;
 const LOW_MARK = 0.25;
+/**
+ * The same for bytes that write(2) has not taken. A loop that appends without a pause keeps the TypeScript writer from going on, so it
+ * is told early to yield: then writing and appending overlap.
+ */
+const UNWRITTEN_HIGH_MARK = 1 / 16;
+const UNWRITTEN_LOW_MARK = 1 / 32;
 /** So many bytes may be appended between two looks at the memory in use. */
 const PRESSURE_STEP_BYTES = 256 * 1024;
 /** A stalled write is counted in aof_delayed_fsync from here on. */
@@ -56,6 +64,10 @@ export class Flusher {
   #lastSyncAtMs: number;
   #pressureCheckLsn = 0;
   #writable = true;
+  #isSyncBehind = false;
+  #isWriteBehind = false;
+  /** Read once per change: a look-up of the directive at each append would cost a tenth of it. */
+  #bufferLimitBytes: number;
   #fault: number = BlockLogFault.none;
   #writesSeen = 0;
   #syncsSeen = 0;
@@ -75,6 +87,7 @@ export class Flusher {
     this.#log = options.log;
     this.#clock = options.clock;
     this.#settings = options.settings;
+    this.#bufferLimitBytes = options.settings.bufferLimitBytes;
     this.#events = options.events;
     this.#isSyncSuspended = options.isSyncSuspended;
     this.#appendedLsn = options.lsn;
@@ -147,7 +160,7 @@ export class Flusher {
 
   /** Whether the memory budget is used up: writers have to wait. */
   get isFull(): boolean {
-    return this.#value(Status.bufferedBytes) >= this.#settings.bufferLimitBytes;
+    return this.#value(Status.bufferedBytes) >= this.#bufferLimitBytes;
   }
 
   /**
@@ -171,6 +184,10 @@ export class Flusher {
     this.#waiters.rejectAll(error);
   }
 
+  settingsChanged(): void {
+    this.#bufferLimitBytes = this.#settings.bufferLimitBytes;
+  }
+
   resetStatistics(): void {
     this.delayedFsyncs = 0;
   }
@@ -189,7 +206,7 @@ export class Flusher {
       lastSyncAtMs: this.#lastSyncAtMs,
       wantedLsn: this.#waiters.highestLsn,
       isSyncSuspended: this.#isSyncSuspended(),
-      isUnderPressure: !this.#writable,
+      isUnderPressure: this.#value(Status.bufferedBytes) >= this.#bufferLimitBytes * EARLY_SYNC_MARK,
       nowMs,
     });
     if (!decision.flush && !decision.sync) return;
@@ -291,15 +308,14 @@ export class Flusher {
   }
 
   #noteMemory(): void {
-    const used = this.#value(Status.bufferedBytes);
-    const limit = this.#settings.bufferLimitBytes;
-    if (this.#writable && used >= limit * HIGH_MARK) {
-      this.#writable = false;
-      this.run();
-    } else if (!this.#writable && used <= limit * LOW_MARK) {
-      this.#writable = true;
-      this.#events.drain();
-    }
+    const used = this.#value(Status.bufferedBytes) / this.#bufferLimitBytes;
+    const unwritten = this.#value(Status.unwrittenBytes) / this.#bufferLimitBytes;
+    this.#isSyncBehind = used >= (this.#isSyncBehind ? LOW_MARK : HIGH_MARK);
+    this.#isWriteBehind = unwritten >= (this.#isWriteBehind ? UNWRITTEN_LOW_MARK : UNWRITTEN_HIGH_MARK);
+    const wasWritable = this.#writable;
+    this.#writable = !this.#isSyncBehind && !this.#isWriteBehind;
+    if (this.#isSyncBehind || used >= EARLY_SYNC_MARK) this.run();
+    if (this.#writable && !wasWritable) this.#events.drain();
   }
 
   #noteDelay(): void {

@@ -5,6 +5,7 @@
  */
 import type { Arg, BlockLog } from '../../backend/backend.js';
 import type { Argv } from '../../resp/argv.js';
+import { checkUnit } from './check-unit.js';
 
 export interface PropagatedEffect {
   readonly db: number;
@@ -42,7 +43,15 @@ export class Propagator {
 
   append(db: number, argv: readonly Arg[]): number {
     this.#prepare(db);
-    return argv.length > SPREAD_LIMIT ? this.#log.appendArray(argv) : this.#log.append(...argv);
+    // Written out for the lengths that most commands have: a spread costs as much as encoding an argument.
+    switch (argv.length) {
+      case 2:
+        return this.#log.append(argv[0] as Arg, argv[1] as Arg);
+      case 3:
+        return this.#log.append(argv[0] as Arg, argv[1] as Arg, argv[2] as Arg);
+      default:
+        return argv.length > SPREAD_LIMIT ? this.#log.appendArray(argv) : this.#log.append(...argv);
+    }
   }
 
   /** Bytes that are whole canonical records already. */
@@ -63,9 +72,10 @@ export class Propagator {
     return this.#log.appendArray(argv.views());
   }
 
-  /** One execution unit: all of it is recovered, or nothing. */
+  /** One execution unit: all of it is recovered, or nothing. Throws RangeError or TypeError, and then nothing was appended. */
   appendUnit(effects: readonly PropagatedEffect[]): number {
     if (effects.length === 1) return this.#appendEffect(effects[0] as PropagatedEffect);
+    checkUnit(effects);
     this.beginUnit();
     try {
       for (const effect of effects) this.#appendEffect(effect);

@@ -2,13 +2,19 @@
  * Memory for blocks. A chunk hosts blocks one behind another, so that a log that is flushed every turn with one small record
  * does not hold a whole chunk for each of them until the next fdatasync.
  */
+import type { Timers } from '../../env/env.js';
 import { BlockLimits } from '../backend.js';
 import { viewOf } from './range-copy.js';
 
 /** Room for one full block and its annotation. */
 const CHUNK_BYTES = BlockLimits.annotationBytes + BlockLimits.blockBytes;
-/** Chunks kept for reuse: 8 MiB, a few turns' worth under full load. Memory that is new to the process costs page faults. */
-const POOLED_MAX = 32;
+/**
+ * Chunks kept for reuse while blocks come and go: 64 MiB, about what is retained between two syncs under full load. Memory that is new
+ * to the process costs page faults, more than encoding into it. What is not used for a second goes, down to 8 MiB.
+ */
+const POOLED_MAX = 256;
+const POOLED_IDLE = 32;
+const DECAY_MS = 1000;
 
 export class Chunk {
   readonly bytes: Buffer;
@@ -26,10 +32,20 @@ export class Chunk {
 }
 
 export class ChunkPool {
+  private readonly timers: Timers;
   private readonly free: Chunk[] = [];
+  /** Fewest free chunks since the last decay: so many were not needed. */
+  private unused = 0;
+  private isDecayScheduled = false;
+
+  constructor(timers: Timers) {
+    this.timers = timers;
+  }
 
   take(): Chunk {
-    return this.free.pop() ?? new Chunk(CHUNK_BYTES);
+    const chunk = this.free.pop();
+    if (this.free.length < this.unused) this.unused = this.free.length;
+    return chunk ?? new Chunk(CHUNK_BYTES);
   }
 
   /** For one record that is longer than an ordinary block. */
@@ -40,6 +56,18 @@ export class ChunkPool {
   /** Takes a chunk back when nothing is in it any more. */
   giveBack(chunk: Chunk): void {
     if (chunk.blocks > 0 || chunk.isFilling) return;
-    if (chunk.bytes.length === CHUNK_BYTES && this.free.length < POOLED_MAX) this.free.push(chunk);
+    if (chunk.bytes.length !== CHUNK_BYTES || this.free.length >= POOLED_MAX) return;
+    this.free.push(chunk);
+    if (this.free.length > POOLED_IDLE && !this.isDecayScheduled) this.scheduleDecay();
+  }
+
+  private scheduleDecay(): void {
+    this.isDecayScheduled = true;
+    this.unused = this.free.length;
+    this.timers.after(DECAY_MS, () => {
+      this.isDecayScheduled = false;
+      this.free.length = Math.min(this.free.length, Math.max(POOLED_IDLE, this.free.length - this.unused));
+      if (this.free.length > POOLED_IDLE) this.scheduleDecay();
+    });
   }
 }

@@ -22,7 +22,7 @@ const CHUNK_REST_MIN = 4096;
 
 export class FallbackLog implements BlockLog {
   private readonly env: Env;
-  private readonly pool = new ChunkPool();
+  private readonly pool: ChunkPool;
   private readonly pipeline: BlockPipeline;
   private readonly sealer: BlockSealer;
   private readonly copier = new RangeCopier();
@@ -50,6 +50,7 @@ export class FallbackLog implements BlockLog {
 
   private constructor(env: Env, options: BlockLogOptions, target: LogTarget) {
     this.env = env;
+    this.pool = new ChunkPool(env.timers);
     this.pipeline = new BlockPipeline(env, this.pool, target, options.lsn, options.retainUntilSynced, options.onProgress);
     this.sealer = new BlockSealer(options.session, options.checksum);
     this.chunk = this.pool.take();
