@@ -61,7 +61,9 @@ export function incrSizes(dir: string): Map<number, number> {
   const sizes = new Map<number, number>();
   for (const name of readdirSync(aofDir(dir))) {
     const seq = /\.(\d+)\.incr\.aof$/.exec(name)?.[1];
-    if (seq !== undefined) sizes.set(Number(seq), statSync(join(aofDir(dir), name)).size);
+    // A segment that failed may go between the listing and the look at it.
+    const found = seq === undefined ? undefined : statSync(join(aofDir(dir), name), { throwIfNoEntry: false });
+    if (found !== undefined) sizes.set(Number(seq), found.size);
   }
   return sizes;
 }
