@@ -62,8 +62,10 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       const size = rig.file().length;
       expect([rig.stat('fault'), rig.stat('syncedLsn')]).toEqual([BlockLogFault.sync, lsn]);
       const calls = [faults.calls('write'), faults.calls('datasync')];
+      const release = faults.hold('datasync');
       expect(await scene.roll('feed0002')).toEqual({ offset: end, lsn });
       expect([rig.stat('fault'), rig.stat('faultErrno'), rig.stat('syncedLsn')]).toEqual([0, 0, lsn]);
+      release();
       await rig.idle();
       expect([faults.calls('write'), faults.calls('datasync')]).toEqual(calls.map((count) => count + 1));
       expect(rig.file()).toHaveLength(size);
@@ -437,7 +439,8 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       rig.log.flush(true);
       await failed(scene);
       const rolling = scene.roll();
-      faults.script('write', { bytes: 10 }, { bytes: 100 });
+      // Slowly, so that a request for less would be served before the rest is written.
+      faults.script('write', { bytes: 10 }, { bytes: 100 }, ...Array.from({ length: 50 }, () => ({ bytes: 1 })));
       const calls = faults.calls('datasync');
       release();
       await rolling;
