@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Backend, BlockLimits, BlockLogFault, type BlockLogOptions, type RollCut } from '../../src/backend/backend.js';
 import type { FaultControl } from '../support/fault-control.js';
-import { closeRigs } from '../support/log-rig.js';
+import { closeRigs, type LogRig } from '../support/log-rig.js';
 import { RollScene } from '../support/roll-scene.js';
 import { Random, sized, testSeed } from '../support/seeded-random.js';
 import { encodeRecord } from './oracle.js';
@@ -62,8 +62,10 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       const size = rig.file().length;
       expect([rig.stat('fault'), rig.stat('syncedLsn')]).toEqual([BlockLogFault.sync, lsn]);
       const calls = [faults.calls('write'), faults.calls('datasync')];
+      const release = faults.hold('datasync');
       expect(await scene.roll('feed0002')).toEqual({ offset: end, lsn });
       expect([rig.stat('fault'), rig.stat('faultErrno'), rig.stat('syncedLsn')]).toEqual([0, 0, lsn]);
+      release();
       await rig.idle();
       expect([faults.calls('write'), faults.calls('datasync')]).toEqual(calls.map((count) => count + 1));
       expect(rig.file()).toHaveLength(size);
@@ -335,9 +337,9 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
         await rig.flush(false);
       }
       await failSync(scene);
+      rig.log.setChecksum(true);
       await scene.roll('feed0002');
       await rig.idle();
-      rig.log.setChecksum(true);
       scene.append('SET', 'checksum', 'again');
       await rig.flush(true);
       const lines =
@@ -383,6 +385,68 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       scene.append('SET', 'after', 'it');
       await rig.flush(true);
       expect(rig.stat('syncedLsn')).toBe(rig.stat('appendedLsn'));
+      await scene.verify();
+    });
+
+    it('until the new file was synced its blocks bear no witness, and no mark is made', async () => {
+      const scene = await openSynced();
+      const { rig } = scene;
+      scene.append('SET', 'k', 'v');
+      await failSync(scene);
+      const release = faults.hold('datasync');
+      await scene.roll();
+      await rig.until(() => faults.inFlight('datasync') === 1);
+      scene.append('SET', 'k', 'w');
+      rig.log.flush(false);
+      await rig.until(() => rig.stat('isWriting') === 0);
+      expect(rig.stat('syncedOffset')).toBe(0);
+      release();
+      await rig.idle();
+      scene.append('SET', 'k', 'x');
+      await rig.flush(true);
+      const [lead, first, second, third] = scene.blocks();
+      expect([lead, first, second].map((block) => (block?.lsn ?? 0) - (block?.lag ?? 0))).toEqual([
+        lead?.lsn,
+        lead?.lsn,
+        lead?.lsn,
+      ]);
+      expect((third?.lsn ?? 0) - (third?.lag ?? 0)).toBe(second?.lsn);
+      await scene.verify();
+
+      rig.log.mark('i');
+      await failSync(scene);
+      const releaseAgain = faults.hold('datasync');
+      await scene.roll();
+      expect(rig.stat('syncedLsn')).toBe(rig.stat('appendedLsn'));
+      expect(() => rig.log.mark('i')).toThrow(RangeError);
+      releaseAgain();
+      await rig.idle();
+      rig.log.mark('i');
+    });
+
+    it('the first fdatasync of the new file covers all that was taken over, whatever was asked for before', async () => {
+      const scene = await openSynced();
+      const { rig } = scene;
+      scene.append('SET', 'k', 'v');
+      const release = faults.hold('datasync');
+      rig.log.flush(true);
+      await rig.until(() => faults.inFlight('datasync') === 1);
+      scene.append('SET', 'k', 'written, and a sync asked for');
+      rig.log.flush(true);
+      await rig.until(() => rig.stat('isWriting') === 0);
+      faults.script('write', { code: 'ENOSPC' });
+      scene.append('SET', 'k', 'not written, and a sync asked for');
+      rig.log.flush(true);
+      await failed(scene);
+      const rolling = scene.roll();
+      // Slowly, so that a request for less would be served before the rest is written.
+      faults.script('write', { bytes: 10 }, { bytes: 100 }, ...Array.from({ length: 50 }, () => ({ bytes: 1 })));
+      const calls = faults.calls('datasync');
+      release();
+      await rolling;
+      await rig.idle();
+      expect(faults.calls('datasync')).toBe(calls + 1);
+      expect(rig.stat('syncedOffset')).toBe(rig.file(scene.path).length);
       await scene.verify();
     });
 
@@ -566,8 +630,7 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
           faults.script('write', ...(random.chance(0.5) ? [{ bytes: random.between(1, 200) }] : []), { code: 'ENOSPC' });
         if (random.chance(0.2)) faults.script('datasync', ...(random.chance(0.5) ? [null] : []), { code: 'EIO' });
         rig.log.flush(random.chance(0.5));
-        if (random.chance(0.7))
-          await rig.until(() => rig.stat('fault') !== 0 || (rig.stat('isWriting') === 0 && rig.stat('isSyncing') === 0));
+        if (random.chance(0.7)) await settled(rig);
         const now = rig.stat('syncedLsn');
         expect(now, `seed ${seed}`).toBeGreaterThanOrEqual(synced);
         synced = now;
@@ -586,10 +649,11 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       }
       faults.script('write');
       faults.script('datasync');
-      for (let i = 0; i < 3 && rig.stat('fault') !== 0; i++) await scene.roll();
-      rig.log.flush(true);
-      await rig.idle();
-      if (rig.stat('fault') !== 0) await scene.roll();
+      // What was under way may still fail.
+      for (rig.log.flush(true); ; await scene.roll()) {
+        await settled(rig);
+        if (rig.stat('fault') === BlockLogFault.none) break;
+      }
       await rig.flush(true);
       expect(rig.stat('syncedLsn'), `seed ${seed}`).toBe(rig.stat('appendedLsn'));
       expect(rig.stat('bufferedBytes'), `seed ${seed}`).toBe(0);
@@ -623,7 +687,6 @@ async function runQuietly({ makeBackend, faults }: FaultyFactory, random: Random
   const scene = await RollScene.open(makeBackend(), { checksum: random.chance(0.8) });
   const { rig } = scene;
   const cuts: RollCut[] = [];
-  const settle = () => rig.until(() => rig.stat('fault') !== 0 || (rig.stat('isWriting') === 0 && rig.stat('isSyncing') === 0));
   for (let step = 0; step < 150; step++) {
     const dice = random.below(100);
     if (dice < 50) scene.append('SET', `k${step}`, random.bytes(random.logBetween(1, random.chance(0.1) ? 300_000 : 2000)));
@@ -637,26 +700,26 @@ async function runQuietly({ makeBackend, faults }: FaultyFactory, random: Random
         scene.append('SET', 'u', random.bytes(random.logBetween(1, 200_000)));
         if (random.chance(0.2)) {
           rig.log.flush(random.chance(0.5));
-          await settle();
+          await settled(rig);
         }
       }
       scene.append('EXEC');
       rig.log.endUnit();
     } else {
       // What a full block has handed over before is written without the fault.
-      await settle();
+      await settled(rig);
       if (random.chance(0.2)) faults.script('write', { code: 'ENOSPC' });
       if (random.chance(0.2)) faults.script('datasync', { code: 'EIO' });
       rig.log.flush(random.chance(0.6));
-      await settle();
+      await settled(rig);
     }
-    await settle();
+    await settled(rig);
     if (rig.stat('fault') === BlockLogFault.none) continue;
     faults.script('write');
     faults.script('datasync');
     if (rig.stat('fault') === BlockLogFault.write && random.chance(0.3)) rig.log.resume();
     else cuts.push(await scene.roll());
-    await settle();
+    await settled(rig);
   }
   faults.script('write');
   faults.script('datasync');
@@ -674,6 +737,11 @@ function annotations(file: Buffer): string[] {
 
 function hex(n: number): string {
   return n.toString(16);
+}
+
+/** Idle, or at a fault. */
+function settled(rig: LogRig): Promise<void> {
+  return rig.until(() => rig.stat('fault') !== 0 || (rig.stat('isWriting') === 0 && rig.stat('isSyncing') === 0));
 }
 
 /** Time for what must not happen. */

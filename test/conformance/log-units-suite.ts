@@ -169,7 +169,7 @@ export function unitTests({ makeBackend }: BackendFactory): void {
           appendAll(rig, record);
           expected.push(record);
         };
-        for (let k = 0; k < 60; k++) {
+        for (let k = 0; k < 100; k++) {
           const isUnit = random.chance(0.4);
           if (isUnit) {
             rig.log.beginUnit();

@@ -380,7 +380,9 @@ fn close_writes_and_syncs_what_was_handed_over_and_drops_what_was_not() {
 fn the_last_effort_waits_only_so_long_for_a_write_that_hangs_and_then_writes_nothing_behind_it() {
     let mut rig = Rig::new();
     rig.append("a");
-    assert_eq!(rig.log.write_out_sync(Duration::from_secs(5)), 1);
+    // The writer may have been faster.
+    assert!(rig.log.write_out_sync(Duration::from_secs(5)) <= 1);
+    assert_eq!(rig.text(), "a");
     rig.file.set(|disk| disk.is_write_frozen = true);
     rig.append("b");
     rig.log.flush(false);
