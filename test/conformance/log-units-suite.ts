@@ -170,13 +170,16 @@ export function unitTests({ makeBackend }: BackendFactory): void {
           expected.push(record);
         };
         for (let k = 0; k < 100; k++) {
-          const isUnit = random.chance(0.4);
+          // One unit of each round surely spans blocks: few random ones are that long.
+          const isLong = k === 50;
+          const isUnit = isLong || random.chance(0.4);
           if (isUnit) {
             rig.log.beginUnit();
             append(MULTI);
           }
-          for (let left = random.between(1, 4); left > 0; left--) {
-            append(encodeRecord('SET', 'k', random.bytes(random.logBetween(60, random.chance(0.1) ? 400_000 : 90_000))));
+          for (let left = isLong ? 4 : random.between(1, 4); left > 0; left--) {
+            const length = isLong ? 100_000 : random.logBetween(60, random.chance(0.1) ? 400_000 : 90_000);
+            append(encodeRecord('SET', 'k', random.bytes(length)));
             if (random.chance(0.05)) rig.log.flush(false);
           }
           if (isUnit) {
