@@ -317,5 +317,15 @@ export function blockReadingTests(rig: ReaderRig): void {
       // A torn block of our own shows nothing of the kind.
       expect((await rig.read(Buffer.concat([log.bytes, torn.subarray(0, -7)]))).outcome.foreignCut).toBe('');
     });
+
+    test("a torn first block of a session whose transaction stands before the session's own SELECT is nobody else's", async () => {
+      const log = new LogBuilder().session().block([set('0')]);
+      const payload = Buffer.concat([record('MULTI'), record('SELECT', '0'), set('a'), set('b'), record('EXEC')]);
+      const torn = block(payload, { lsn: 0, options: ' s=0000beef' });
+      for (const before of [Buffer.alloc(0), log.bytes]) {
+        const { outcome } = await rig.read(Buffer.concat([before, torn.subarray(0, -20)]));
+        expect(outcome).toMatchObject({ status: 'truncated', badOffset: before.length, foreignCut: '' });
+      }
+    });
   });
 }

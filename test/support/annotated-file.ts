@@ -138,12 +138,12 @@ function judgePlain(bytes: Buffer): Verdict {
   let unit = 0;
   let at = 0;
   while (at < bytes.length) {
-    const newline = bytes[at] === 0x23 ? bytes.indexOf('\n', at) : -1;
-    if (newline >= 0 && newline - at < 1023) {
-      at = newline + 1;
+    const comment = bytes[at] === 0x23 ? commentAt(bytes, at) : null;
+    if (typeof comment === 'number') {
+      at = comment;
       continue;
     }
-    const read = bytes[at] === 0x23 ? { badAt: Math.min(bytes.length, at + 1023) } : readRecord(bytes, at);
+    const read = comment ?? readRecord(bytes, at);
     if (!Array.isArray(read)) {
       const zerosFrom = bytes.length - trailingZeros(bytes);
       const isTorn = read.badAt >= bytes.length || read.badAt >= zerosFrom;
@@ -163,6 +163,16 @@ function judgePlain(bytes: Buffer): Verdict {
     at = end;
   }
   return open === null ? { kind: 'clean', at, commands: done } : { kind: 'cut', at: unit, commands: done };
+}
+
+/** The end of the `#` line at `start`, or the first byte that cannot be: a NUL, the 1024th, the file's end. */
+function commentAt(bytes: Buffer, start: number): number | { badAt: number } {
+  const limit = Math.min(bytes.length, start + 1023);
+  for (let at = start; at < limit; at += 1) {
+    if (bytes[at] === 0x0a) return at + 1;
+    if (bytes[at] === 0) return { badAt: at };
+  }
+  return { badAt: limit };
 }
 
 /** The record at `start` and where it ends, or the first byte that cannot be (the file's length when it only ends). */

@@ -19,5 +19,6 @@ pub struct BadPlace {
 pub struct BadBlock {
     pub payload_offset: u64,
     pub length: u64,
-    pub db: u32,
+    /// Database that is selected where the payload begins; none in a session's first block, which selects its own.
+    pub db: Option<u32>,
 }

@@ -297,10 +297,10 @@ impl<S: Source> Search<'_, S> {
                     return Ok(format!("records run on over the end of the block at {end}"));
                 }
                 if let Some(selected) = record.selects {
-                    if selected == db && p > block.payload_offset {
-                        return Ok(format!("a SELECT repeats database {db} at {p}"));
+                    if db == Some(selected) && p > block.payload_offset {
+                        return Ok(format!("a SELECT repeats database {selected} at {p}"));
                     }
-                    db = selected;
+                    db = Some(selected);
                 }
                 p = record.end;
                 continue;

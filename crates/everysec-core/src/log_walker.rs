@@ -273,7 +273,7 @@ impl LogWalker {
         let block = BadBlock {
             payload_offset: view.offset + (at + line.line_len) as u64,
             length: line.len as u64,
-            db: line.db,
+            db: (!line.has_session).then_some(line.db),
         };
         if block.payload_offset + block.length > self.size {
             return Some(self.truncated(view, &format!("{} bytes of payload", line.len), Some(block)));

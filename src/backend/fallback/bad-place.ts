@@ -16,5 +16,6 @@ export interface BadPlace {
 export interface BadBlock {
   readonly payloadOffset: number;
   readonly length: number;
+  /** Database that is selected where the payload begins; -1 in a session's first block, which selects its own. */
   readonly db: number;
 }

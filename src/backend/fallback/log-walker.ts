@@ -178,7 +178,7 @@ export class LogWalker {
     if (form === Form.bad) return this.#malformed(line.badAt, this.#lineComplaint(line.badAt - at));
     const payload = line.lineEnd;
     const end = payload + line.len;
-    const block = { payloadOffset: this.#viewOffset + payload, length: line.len, db: line.db };
+    const block = { payloadOffset: this.#viewOffset + payload, length: line.len, db: line.hasSession ? -1 : line.db };
     if (this.#viewOffset + end > this.#size) return this.#truncated(`${line.len} bytes of payload`, block);
     if (end > this.#end) return this.#more(end - at);
     const crc = this.#crc(at, end);
