@@ -1,18 +1,17 @@
 /**
- * The engine's lifecycle: opening -> loading -> ready -> degraded | failed -> closed. It owns the lock, the manifest, the log
- * and the flusher, and serves any host (host.ts). Nothing here knows about keys or commands.
+ * The engine's lifecycle: opening -> loading -> ready -> degraded | failed -> closed. It owns the files (file-set.ts) and the log that
+ * is open for append (open-log.ts), and serves any host (host.ts). Nothing here knows about keys or commands.
  */
 import { EventEmitter } from 'node:events';
 import { type BegunEnable, FileSet } from './aof/file-set.js';
-import { Flusher } from './aof/flush/flusher.js';
-import { LogHealth } from './aof/health/log-health.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
 import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
 import { LoadProgress } from './aof/load/load-progress.js';
-import { Propagator } from './aof/propagate/propagator.js';
+import { OpenLog } from './aof/open-log.js';
+import type { Propagator } from './aof/propagate/propagator.js';
 import type { EngineSettings } from './aof/settings.js';
-import { traceFsync, traceFsyncError, traceLoad } from './aof/tracing.js';
-import { type Backend, type BlockLog, BlockLogFault, Status } from './backend/backend.js';
+import { traceLoad } from './aof/tracing.js';
+import { type Backend, type BlockLog, Status } from './backend/backend.js';
 import { Cron } from './cron/cron.js';
 import type { Env } from './env/env.js';
 import { AofError, toAofError } from './errors.js';
@@ -41,11 +40,6 @@ export interface EngineEvents {
   latency: [event: string, ms: number];
 }
 
-/** An idle mark is written when nothing was appended for this long. */
-const IDLE_MARK_AFTER_MS = 5000;
-/** So often the AOF directory is looked at. */
-const DIRECTORY_CHECK_MS = 1000;
-
 export class Engine extends EventEmitter<EngineEvents> {
   readonly #env: Env;
   readonly #backend: Backend;
@@ -58,20 +52,12 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   /** The lifecycle; while it is `ready` the log's health says more. */
   #phase: 'opening' | 'loading' | 'ready' | 'closed' = 'opening';
-  #log: BlockLog | null = null;
-  #flusher: Flusher | null = null;
-  #propagator: Propagator | null = null;
+  #log: OpenLog | null = null;
   #progress: LoadProgress | null = null;
-  #health: LogHealth | null = null;
   #lastFailure: AofError | null = null;
-  #isTurnScheduled = false;
+  /** Of the next payload byte, while no log is open. */
   #lsn = 0;
-  #unscheduleExit: (() => void) | null = null;
-  #lastAppendAtMs = 0;
-  #idleMarkedLsn = -1;
   #bytesOnDiskAtOpen = 0;
-  #directoryCheckedAtMs = 0;
-  #isDirectoryChecked = true;
   /** Opening, and after it each switch (enable, disable, reload), one after the other. Never rejects. */
   #steps: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -87,7 +73,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#databases = options.databases;
     this.#fileSet = new FileSet(options.env, options.backend, options.settings);
     this.cron = new Cron(options.env.timers, (error) => options.env.logger.log('warning', `cron task failed: ${String(error)}`));
-    this.cron.add({ run: () => this.#onCron() });
+    this.cron.add({ run: () => this.#log?.onCron() });
   }
 
   // ------------------------------------------------------------------------------------------------- lifecycle
@@ -156,16 +142,16 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   get state(): EngineState {
-    return this.#phase === 'ready' ? (this.#health?.condition ?? 'ready') : this.#phase;
+    return this.#phase === 'ready' ? (this.#log?.condition ?? 'ready') : this.#phase;
   }
 
   get failure(): AofError | null {
-    return this.#health?.failure ?? this.#lastFailure;
+    return this.#log?.failure ?? this.#lastFailure;
   }
 
   /** Why the log is degraded. */
   get trouble(): AofError | null {
-    return this.#health?.trouble ?? null;
+    return this.#log?.trouble ?? null;
   }
 
   get progress(): LoadProgress | null {
@@ -173,7 +159,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   get isEnabled(): boolean {
-    return this.#propagator !== null;
+    return this.propagator !== null;
   }
 
   get backend(): Backend {
@@ -184,47 +170,46 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   /** null: an append would be taken. Otherwise an error reply that says why not. */
   get refusal(): string | null {
-    const refusal = this.#health?.refusal ?? null;
+    const refusal = this.#log?.refusal ?? null;
     if (refusal !== null) return refusal;
     if (this.#phase === 'closed' || this.#closing !== null) return CLOSED;
-    if (this.#flusher?.isFull === true) return FULL;
+    if (this.#log?.isFull === true) return FULL;
     return null;
   }
 
   /** The log, for appends; null while appendonly is off. After appending call noteAppended(). */
   get propagator(): Propagator | null {
-    return this.#propagator;
+    return this.#log?.propagator ?? null;
   }
 
   /** After appends: the flush at the end of this turn. */
   noteAppended(lsn: number): void {
-    this.#flusher?.noteAppended(lsn);
-    if (!this.#isTurnScheduled) this.#scheduleTurn();
+    this.#log?.noteAppended(lsn);
   }
 
   get isWritable(): boolean {
-    return this.#flusher?.isWritable !== false && this.refusal === null;
+    return this.#log?.isWritable !== false && this.refusal === null;
   }
 
   get appendedLsn(): number {
-    return this.#flusher?.appendedLsn ?? this.#lsn;
+    return this.#log?.appendedLsn ?? this.#lsn;
   }
 
   get writtenLsn(): number {
-    return this.#flusher?.writtenLsn ?? this.#ended?.written ?? this.#lsn;
+    return this.#log?.writtenLsn ?? this.#ended?.written ?? this.#lsn;
   }
 
   get syncedLsn(): number {
-    return this.#flusher?.syncedLsn ?? this.#ended?.synced ?? this.#lsn;
+    return this.#log?.syncedLsn ?? this.#ended?.synced ?? this.#lsn;
   }
 
   /** Replies to commands that ran at or below this LSN may leave. */
   get answerableLsn(): number {
-    return this.#flusher === null ? Number.POSITIVE_INFINITY : this.#flusher.answerableLsn;
+    return this.#log?.answerableLsn ?? Number.POSITIVE_INFINITY;
   }
 
   get delayedFsyncs(): number {
-    return this.#flusher?.delayedFsyncs ?? 0;
+    return this.#log?.delayedFsyncs ?? 0;
   }
 
   /**
@@ -234,18 +219,15 @@ export class Engine extends EventEmitter<EngineEvents> {
   synced(lsn: number): Promise<void> {
     const { failure } = this;
     if (failure !== null) return Promise.reject(failure);
-    if (this.#flusher === null)
+    if (this.#log === null)
       return lsn <= this.syncedLsn || this.#ended === null ? Promise.resolve() : Promise.reject(closedEarly());
-    if (!(lsn <= this.#flusher.appendedLsn)) return Promise.reject(new RangeError(`nothing was appended up to LSN ${lsn} yet`));
-    const waiting = this.#flusher.synced(lsn);
-    if (waiting === null) return Promise.resolve();
-    if (!this.#isTurnScheduled) this.#scheduleTurn();
-    return waiting;
+    if (!(lsn <= this.#log.appendedLsn)) return Promise.reject(new RangeError(`nothing was appended up to LSN ${lsn} yet`));
+    return this.#log.synced(lsn) ?? Promise.resolve();
   }
 
   /** Hands over what the policy says. The server calls it at the end of each turn; embedded appends schedule it themselves. */
   endOfTurn(): void {
-    this.#flusher?.run();
+    this.#log?.endOfTurn();
   }
 
   /** Sleep this long before each write(2): DEBUG AOF-FLUSH-SLEEP. */
@@ -254,16 +236,13 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   resetStatistics(): void {
-    this.#flusher?.resetStatistics();
+    this.#log?.resetStatistics();
   }
 
   /** After CONFIG SET of a directive the log itself keeps: aof-checksum, appendfsync, hz. */
   settingsChanged(): void {
-    this.#log?.setChecksum(this.#settings.aofChecksum);
-    this.#log?.setRetain(this.#settings.appendfsync !== 'no');
-    this.#flusher?.settingsChanged();
+    this.#log?.settingsChanged();
     if (this.#phase === 'ready' && this.#closing === null) this.cron.start(this.#settings.hz);
-    if (!this.#isTurnScheduled) this.#scheduleTurn();
   }
 
   // ------------------------------------------------------------------------------- appendonly at run time, reload
@@ -274,13 +253,12 @@ export class Engine extends EventEmitter<EngineEvents> {
    */
   enable(): Promise<void> {
     return this.#switch(async () => {
-      if (this.#propagator !== null) return;
+      if (this.isEnabled) return;
       let begun: BegunEnable | null = null;
       try {
         await this.#fileSet.acquire();
-        begun = await this.#fileSet.beginEnable(this.#lsn, () => this.#onProgress());
-        this.#adoptLog(begun.log, this.#lsn);
-        this.#flusher?.hold(true);
+        begun = await this.#fileSet.beginEnable(this.#lsn, () => this.#log?.look());
+        this.#adoptLog(begun.log, this.#lsn).hold(true);
         begun.capture(this.#host);
         await begun.finish();
       } catch (error) {
@@ -290,16 +268,16 @@ export class Engine extends EventEmitter<EngineEvents> {
         this.#ended = null;
         throw error;
       }
-      this.#flusher?.hold(false);
-      this.#watchHealth();
-      this.#scheduleTurn();
+      this.#log?.hold(false);
+      this.#log?.watch(this.#fileSet);
+      this.#log?.scheduleTurn();
     });
   }
 
   /** appendonly no: everything is synced and closed; the files stay. What cannot be synced is given up, as the operator wants it off. */
   disable(): Promise<void> {
     return this.#switch(async () => {
-      if (this.#propagator === null) return;
+      if (!this.isEnabled) return;
       try {
         await this.#closeLog();
       } catch (error) {
@@ -316,11 +294,8 @@ export class Engine extends EventEmitter<EngineEvents> {
   /** DEBUG LOADAOF: what is on disk replaces what the host holds. The log goes on where it was. */
   reload(): Promise<void> {
     return this.#switch(async () => {
-      const flusher = this.#flusher;
-      if (flusher !== null) {
-        flusher.force();
-        await this.synced(flusher.appendedLsn);
-      }
+      this.#log?.force();
+      await this.synced(this.appendedLsn);
       this.#phase = 'loading';
       try {
         this.#host.clear?.();
@@ -355,7 +330,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     keysExpiredOnLoad: number;
     keysLoaded: number;
   }): InfoField[] {
-    const status = this.#flusher?.status ?? null;
+    const status = this.#log?.status ?? null;
     return persistenceFields({
       ...extra,
       isLoading: this.#phase === 'loading',
@@ -366,7 +341,7 @@ export class Engine extends EventEmitter<EngineEvents> {
       currentSize: this.#bytesOnDiskAtOpen + (status === null ? 0 : (status[Status.totalWrittenBytes] as number)),
       baseSize: this.#fileSet.baseBytes,
       delayedFsyncs: this.delayedFsyncs,
-      oldestUnsyncedMs: this.#flusher?.oldestUnsyncedMs ?? 0,
+      oldestUnsyncedMs: this.#log?.oldestUnsyncedMs ?? 0,
       state: this.state,
       appendedLsn: this.appendedLsn,
       writtenLsn: this.writtenLsn,
@@ -402,92 +377,36 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   async #openForAppend(): Promise<void> {
-    const { log, bytesOnDisk } = await this.#fileSet.openForAppend(this.#lsn, () => this.#onProgress());
+    const { log, bytesOnDisk } = await this.#fileSet.openForAppend(this.#lsn, () => this.#log?.look());
     this.#bytesOnDiskAtOpen = bytesOnDisk;
-    this.#adoptLog(log, this.#lsn);
-    this.#watchHealth();
+    this.#adoptLog(log, this.#lsn).watch(this.#fileSet);
   }
 
-  #adoptLog(log: BlockLog, lsn: number): void {
-    this.#log = log;
-    this.#propagator = new Propagator(log);
-    const flusher = new Flusher({
+  #adoptLog(log: BlockLog, lsn: number): OpenLog {
+    this.#ended = null;
+    this.#log = new OpenLog({
+      env: this.#env,
+      settings: this.#settings,
       log,
       lsn,
-      clock: this.#env.clock,
-      settings: this.#settings,
-      isSyncSuspended: () => false,
       events: {
         progress: () => this.#tell('progress'),
-        wrote: (ms) => this.#onWrote(ms),
-        syncedIn: (ms) => this.#onSynced(ms),
-        fault: (fault, errno) => this.#health?.onFault(fault, errno),
-        drain: () => this.#tell('drain'),
-        delayed: () => this.#onDelayed(),
-      },
-    });
-    this.#flusher = flusher;
-    this.#ended = null;
-    this.#tick();
-    this.#unscheduleExit = this.#env.processes.onExit(() => log.writeOutSync());
-  }
-
-  /** From here on a fault is responded to: a manifest names the file, so that a roll has something to go on from. */
-  #watchHealth(): void {
-    const log = this.#log;
-    const flusher = this.#flusher;
-    if (log === null || flusher === null) return;
-    const health = new LogHealth({
-      env: this.#env,
-      files: this.#fileSet.segments,
-      log,
-      flusher,
-      events: {
         degraded: (error) => this.#tell('degraded', error),
-        recovered: () => this.#onRecovered(),
-        failed: (error) => this.#onFailed(error),
+        recovered: () => this.#tell('recovered'),
+        failed: (error) => this.#tell('failed', error),
+        stall: (ageMs) => this.#tell('stall', { ageMs }),
+        drain: () => this.#tell('drain'),
+        latency: (event, ms) => this.#tell('latency', event, ms),
       },
     });
-    this.#health = health;
-    flusher.look();
-    if (flusher.fault !== BlockLogFault.none && health.condition === 'ready') health.onFault(flusher.fault, flusher.faultErrno);
+    return this.#log;
   }
 
   async #closeLog(): Promise<void> {
-    const log = this.#log;
-    const flusher = this.#flusher;
-    const health = this.#health;
-    if (log === null || flusher === null || health === null) return;
-    // Nothing more is appended, so that there is an end.
-    this.#propagator = null;
     try {
-      await this.#drain(flusher, health);
-      log.mark('c');
-      log.flush(true);
+      await this.#log?.finish();
     } finally {
       await this.#letGo(closedEarly());
-    }
-  }
-
-  /**
-   * Everything appended is synced. Where the log is degraded the attempt under way, or one more, decides: rejects with the reason
-   * instead of waiting for a disk that may never come back.
-   */
-  async #drain(flusher: Flusher, health: LogHealth): Promise<void> {
-    health.finish();
-    flusher.look();
-    if (flusher.appendedLsn > flusher.syncedLsn) this.#env.logger.log('notice', 'Calling fsync() on the AOF file.');
-    // A waiter: asked for again after a roll, unlike a flush.
-    flusher.synced(flusher.appendedLsn)?.catch(() => {});
-    flusher.force();
-    for (;;) {
-      await health.rolling;
-      const { failure, trouble } = health;
-      if (failure !== null) throw failure;
-      if (flusher.syncedLsn >= flusher.appendedLsn) return;
-      if (health.rolling !== null) continue;
-      if (trouble !== null && flusher.fault !== BlockLogFault.none) throw trouble;
-      await new Promise<void>((resolve) => void this.once('progress', resolve));
     }
   }
 
@@ -501,21 +420,12 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   async #letGo(error: AofError): Promise<void> {
     const log = this.#log;
-    const flusher = this.#flusher;
-    const health = this.#health;
-    if (log === null || flusher === null) return;
-    this.#unscheduleExit?.();
-    this.#unscheduleExit = null;
+    if (log === null) return;
     this.#log = null;
-    this.#flusher = null;
-    this.#health = null;
-    this.#propagator = null;
-    this.#lsn = flusher.appendedLsn;
-    this.#ended = { written: flusher.writtenLsn, synced: flusher.syncedLsn };
-    this.#lastFailure = health?.failure ?? null;
-    await health?.close();
-    flusher.stop(error);
-    await log.close();
+    this.#lsn = log.appendedLsn;
+    this.#ended = { written: log.writtenLsn, synced: log.syncedLsn };
+    this.#lastFailure = log.failure;
+    await log.close(error);
   }
 
   /** A listener that throws is its owner's affair: it must not stop the log in the middle of a step. */
@@ -527,100 +437,6 @@ export class Engine extends EventEmitter<EngineEvents> {
         throw error;
       });
     }
-  }
-
-  #scheduleTurn(): void {
-    this.#isTurnScheduled = true;
-    this.#env.timers.endOfTurn(() => {
-      this.#isTurnScheduled = false;
-      this.endOfTurn();
-    });
-  }
-
-  #onProgress(): void {
-    this.#flusher?.look();
-    this.#health?.look();
-  }
-
-  #onCron(): void {
-    const flusher = this.#flusher;
-    if (flusher === null) return;
-    this.#tick();
-    flusher.look();
-    this.#health?.look();
-    this.#health?.retry();
-    flusher.run();
-    this.#markIdle(flusher);
-    this.#checkDirectory();
-  }
-
-  /** Once a second, off the loop: writes into a directory that is gone succeed without a word. */
-  #checkDirectory(): void {
-    const now = this.#env.clock.monotonicMs();
-    const health = this.#health;
-    if (health === null || health.condition === 'failed' || now - this.#directoryCheckedAtMs < DIRECTORY_CHECK_MS) return;
-    // One at a time: on a disk that stalls they would take every thread of the pool.
-    if (!this.#isDirectoryChecked) return;
-    this.#isDirectoryChecked = false;
-    this.#directoryCheckedAtMs = now;
-    this.#fileSet
-      .checkDirectory()
-      .catch((error: unknown) => {
-        if (error instanceof AofError && error.code === 'AOF_FAILED') health.fail(error);
-      })
-      .finally(() => {
-        this.#isDirectoryChecked = true;
-      });
-  }
-
-  #tick(): void {
-    this.#propagator?.tick(Math.floor(this.#env.clock.unixMs() / 1000), this.#settings.aofTimestampEnabled);
-  }
-
-  #markIdle(flusher: Flusher): void {
-    const now = this.#env.clock.monotonicMs();
-    const lsn = flusher.appendedLsn;
-    if (lsn !== this.#lsn) {
-      this.#lsn = lsn;
-      this.#lastAppendAtMs = now;
-      return;
-    }
-    const isIdle = this.#lastAppendAtMs > 0 && now - this.#lastAppendAtMs >= IDLE_MARK_AFTER_MS;
-    if (!isIdle || this.#idleMarkedLsn === lsn || flusher.syncedLsn < lsn || this.state !== 'ready') return;
-    this.#idleMarkedLsn = lsn;
-    this.#log?.mark('i');
-    this.#log?.flush(false);
-  }
-
-  /** Redis's event names: every write, and besides whether a sync was under way beside it. */
-  #onWrote(ms: number): void {
-    this.#tell('latency', 'aof-write', ms);
-    const isSyncing = this.#flusher?.status[Status.isSyncing] === 1;
-    this.#tell('latency', isSyncing ? 'aof-write-pending-fsync' : 'aof-write-alone', ms);
-  }
-
-  #onSynced(ms: number): void {
-    traceFsync(this.#settings.dir, this.syncedLsn, ms);
-    if (this.#settings.appendfsync === 'always') this.#tell('latency', 'aof-fsync-always', ms);
-  }
-
-  #onDelayed(): void {
-    this.#env.logger.log(
-      'notice',
-      'Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for fsync to complete, this may slow down Redis.',
-    );
-    this.#tell('stall', { ageMs: (this.#flusher?.status[Status.writeAgeMicros] ?? 0) / 1000 });
-  }
-
-  #onRecovered(): void {
-    this.#tell('recovered');
-    if (!this.#isTurnScheduled) this.#scheduleTurn();
-  }
-
-  #onFailed(error: AofError): void {
-    traceFsyncError(this.#settings.dir, this.syncedLsn, error);
-    this.#tell('failed', error);
-    this.#tell('progress');
   }
 }
 
