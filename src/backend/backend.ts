@@ -6,8 +6,9 @@
  * same bytes from the same calls and pass the same suite (test/conformance). docs/aof-format.md is the format.
  *
  * Three words, everywhere: *appended* = in the buffer; *written* = write(2) returned; *synced* = covered by an fdatasync
- * that was issued after it was written and that succeeded. A log sequence number (LSN) counts RESP payload bytes, an offset
- * counts bytes of one file; they never mix. LSNs and offsets are integers below 2^53.
+ * that was issued after it was written and that succeeded, in a file that its path still leads to afterwards. A log
+ * sequence number (LSN) counts RESP payload bytes, an offset counts bytes of one file; they never mix. LSNs and offsets are
+ * integers below 2^53.
  */
 
 export type BackendKind = 'native' | 'fallback';
@@ -124,6 +125,11 @@ export const BlockLogFault = {
   sync: 2,
   /** A thread of the backend died (panic). Nothing more happens; everything not synced has an unknown outcome. */
   dead: 3,
+  /**
+   * After an fdatasync that succeeded the file's path did not lead to it: it was removed, or it or a directory above it replaced.
+   * Latched. What this fdatasync covers does not count, nor can what it held before be had again: no roll helps.
+   */
+  gone: 4,
 } as const;
 
 /** Where the old file of a roll counts to: its bytes from `offset` on were taken over by the new file. `lsn` is the LSN there. */
@@ -223,7 +229,7 @@ export interface BlockLog {
    * other, and roll() may be called again with yet another file.
    *
    * Rejects, with everything as it was (the fault too): when the target cannot be opened; with AOF_FAILED when bytes that are
-   * written and not synced are no longer in memory (retainUntilSynced false) or a thread has died; with AOF_BUSY between
+   * written and not synced are no longer in memory (retainUntilSynced false), the file is gone or a thread has died; with AOF_BUSY between
    * switchToNext() and resumeTarget(), where the old file cannot be given up yet.
    */
   roll(target: BlockLogTarget): Promise<RollCut>;

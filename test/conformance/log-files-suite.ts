@@ -1,7 +1,8 @@
 /** The cut from one file to the next, truncation, the last effort at exit, the end. */
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { BlockLogFault } from '../../src/backend/backend.js';
 import { AofError } from '../../src/errors.js';
 import { closeRigs, LogRig } from '../support/log-rig.js';
 import type { BackendFactory } from './log-suite.js';
@@ -9,6 +10,7 @@ import { decodeBlocks, encodeRecord } from './oracle.js';
 
 const PING = encodeRecord('PING');
 const PONG = encodeRecord('PONG');
+const ENOENT = 2;
 
 /** How many descriptors of this process are open on a path; null where the platform does not tell. */
 function descriptorsOn(path: string): number | null {
@@ -311,4 +313,80 @@ export function fileTests({ makeBackend }: BackendFactory): void {
       expect(rig.progressCount).toBe(count);
     });
   });
+
+  describe('a file that its path leads to no more', () => {
+    afterEach(closeRigs);
+
+    const ways: readonly (readonly [string, (rig: LogRig) => void])[] = [
+      ['removed', ({ path }) => rmSync(path)],
+      ['replaced', ({ path }) => writeAnew(path)],
+      ['moved away with its directory', ({ directory }) => renameSync(directory, `${directory}-gone`)],
+      [
+        'under a directory that is a file now',
+        ({ directory }) => {
+          renameSync(directory, `${directory}-gone`);
+          writeFileSync(directory, '');
+        },
+      ],
+    ];
+
+    it.each(ways)('%s: what is synced there does not count, and no roll helps', async (_, vanish) => {
+      const rig = await LogRig.open(makeBackend());
+      rig.log.append('PING');
+      await rig.flush(true);
+      const held = rig.makeFile('other.aof');
+      vanish(rig);
+      try {
+        rig.log.append('PONG');
+        rig.log.flush(true);
+        await rig.until(() => rig.stat('fault') !== BlockLogFault.none);
+        expect([rig.stat('fault'), rig.stat('faultErrno'), rig.stat('syncedLsn')]).toEqual([BlockLogFault.gone, ENOENT, 14]);
+        rig.log.resume();
+        rig.log.append('PONG');
+        rig.log.flush(true);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        expect([rig.stat('fault'), rig.stat('syncedLsn'), rig.stat('writtenLsn')]).toEqual([BlockLogFault.gone, 14, 28]);
+        const other = await LogRig.open(makeBackend());
+        const target = { path: existsSync(held) ? held : other.path, position: 0, session: 'feed0002' };
+        await expect(rig.log.roll(target)).rejects.toMatchObject({ code: 'AOF_FAILED' });
+        expect(rig.log.writeOutSync()).toBe(0);
+        await rig.close();
+      } finally {
+        rmSync(`${rig.directory}-gone`, { recursive: true, force: true });
+        rmSync(rig.directory, { recursive: true, force: true });
+      }
+    });
+
+    it('one more name for it, or another file beside it, changes nothing', async () => {
+      const rig = await LogRig.open(makeBackend());
+      linkSync(rig.path, join(rig.directory, 'second-name'));
+      rig.makeFile('beside.aof');
+      rig.log.append('PING');
+      await rig.flush(true);
+      expect([rig.stat('fault'), rig.stat('syncedLsn')]).toEqual([BlockLogFault.none, 14]);
+    });
+
+    it('after the cut it is the next file that is looked at', async () => {
+      const rig = await LogRig.open(makeBackend());
+      const next = rig.makeFile('next.aof');
+      rig.log.append('PING');
+      await rig.log.openNext({ path: next, position: 0, session: 'feed0002' });
+      rig.log.switchToNext();
+      await rig.until(() => rig.stat('retargetStage') === 2);
+      rig.log.resumeTarget();
+      rmSync(rig.path);
+      rig.log.append('PONG');
+      await rig.flush(true);
+      expect([rig.stat('fault'), rig.stat('syncedLsn')]).toEqual([BlockLogFault.none, 28]);
+      rmSync(next);
+      rig.log.append('PONG');
+      rig.log.flush(true);
+      await rig.until(() => rig.stat('fault') === BlockLogFault.gone);
+    });
+  });
+}
+
+function writeAnew(path: string): void {
+  writeFileSync(`${path}.new`, '');
+  renameSync(`${path}.new`, path);
 }

@@ -9,6 +9,8 @@ pub struct Errno(pub i32);
 pub const EIO: Errno = Errno(libc::EIO);
 pub const EBADF: Errno = Errno(libc::EBADF);
 pub const EINTR: Errno = Errno(libc::EINTR);
+pub const ENOENT: Errno = Errno(libc::ENOENT);
+pub const ENOTDIR: Errno = Errno(libc::ENOTDIR);
 
 impl Errno {
     pub fn of(error: &std::io::Error) -> Errno {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::block::Block;
-use crate::error::{Errno, EINTR, EIO};
+use crate::error::{Errno, EINTR, EIO, ENOENT};
 use crate::fs::LogFile;
 use crate::limits::{ANNOTATION_BYTES, BLOCK_BYTES, MAX_GATHER, MAX_POOLED_BLOCKS, MAX_WRITE_BYTES};
 use crate::unit_spans::UnitSpans;
@@ -24,6 +24,8 @@ pub enum Fault {
     Sync = 2,
     /// A thread died.
     Dead = 3,
+    /// The path of the file does not lead to it any more; latched.
+    Gone = 4,
 }
 
 /// Where the change of files stands; numbers as in Status.retargetStage.
@@ -126,6 +128,8 @@ pub struct State<F> {
     pub sync_failure: Option<Errno>,
     /// A thread panicked.
     pub is_dead: bool,
+    /// The file was removed or replaced: whatever happens to it counts for nothing.
+    pub is_gone: bool,
     /// The file was cut since the last fdatasync was issued.
     pub is_cut: bool,
     pub is_write_under_way: bool,
@@ -169,6 +173,7 @@ impl<F: LogFile> State<F> {
             write_failure: None,
             sync_failure: None,
             is_dead: false,
+            is_gone: false,
             is_cut: false,
             is_write_under_way: false,
             is_untold: false,
@@ -206,6 +211,9 @@ impl<F: LogFile> State<F> {
     pub fn fault(&self) -> (Fault, i32) {
         if self.is_dead {
             return (Fault::Dead, EIO.0);
+        }
+        if self.is_gone {
+            return (Fault::Gone, ENOENT.0);
         }
         if let Some(errno) = self.sync_failure {
             return (Fault::Sync, errno.0);

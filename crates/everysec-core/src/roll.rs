@@ -29,6 +29,9 @@ pub fn take_over<F: LogFile>(
     if state.is_dead {
         return Err("a thread of the log has died");
     }
+    if state.is_gone {
+        return Err("it was removed or replaced, and with it what was synced");
+    }
     let (start_total, start_lsn) = match state.retained.front().or(state.queue.front()) {
         Some(block) => (block.start_total(), block.lsn()),
         None => (state.written_total, state.written_lsn),

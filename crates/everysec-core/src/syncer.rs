@@ -63,7 +63,7 @@ fn wait_and_trim<'a, F: LogFile>(shared: &'a Shared<F>, state: MutexGuard<'a, St
 
 /// Whether what the oldest request asks for is written.
 fn is_sync_due<F: LogFile>(state: &State<F>) -> bool {
-    if state.sync_failure.is_some() || state.is_dead || state.is_rolling {
+    if state.sync_failure.is_some() || state.is_gone || state.is_dead || state.is_rolling {
         return false;
     }
     if state.is_held || state.stage == Stage::Held {
@@ -94,7 +94,8 @@ fn sync_once<'a, F: LogFile>(shared: &'a Shared<F>, mut state: MutexGuard<'a, St
     state.sync.started = Some(Instant::now());
     drop(state);
 
-    let result = datasync(&*file);
+    // What is synced into a file that nobody finds again is not safe.
+    let result = datasync(&*file).and_then(|()| file.is_in_place());
     drop(file);
 
     let mut garbage = Vec::new();
@@ -102,7 +103,10 @@ fn sync_once<'a, F: LogFile>(shared: &'a Shared<F>, mut state: MutexGuard<'a, St
     let micros = state.sync.end();
     state.is_untold = true;
     match result {
-        Ok(()) => {
+        Ok(false) => {
+            state.is_gone = true;
+        }
+        Ok(true) => {
             state.sync.count += 1;
             state.sync.last_micros = micros;
             state.sync_histogram[bucket(micros)] += 1;

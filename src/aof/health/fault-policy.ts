@@ -13,7 +13,7 @@ const ENOSPC = 28;
 const EDQUOT = 122;
 
 export function respondToFault(fault: number, errno: number): FaultResponse {
-  if (fault === BlockLogFault.dead) return 'fail';
+  if (fault === BlockLogFault.dead || fault === BlockLogFault.gone) return 'fail';
   // A failed fdatasync is never tried again on the same file, whatever its errno: the kernel may have dropped the pages.
   if (fault === BlockLogFault.sync) return 'roll';
   if (errno === ENOSPC || errno === EDQUOT) return 'retry';

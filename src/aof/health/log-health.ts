@@ -134,12 +134,12 @@ export class LogHealth {
 
   #respond(response: FaultResponse, fault: number, errno: number): void {
     const { env, log } = this.#options;
-    const text = errnoText(errno);
     if (response === 'fail') {
-      const what = fault === BlockLogFault.dead ? 'a thread of the append only file died' : text;
+      const what = this.#whyHopeless(fault);
       this.fail(new AofError('AOF_FAILED', `${what}; what was not synced by then has an unknown outcome`), what);
       return;
     }
+    const text = errnoText(errno);
     const what = fault === BlockLogFault.sync ? `Fail to fsync the AOF file: ${text}` : `Error writing to the AOF file: ${text}`;
     this.#complain(what);
     this.#refusal = misconf(text);
@@ -149,6 +149,11 @@ export class LogHealth {
     this.#condition = 'degraded';
     if (response === 'roll' && !this.#isClosing) this.#rolling = this.#roll(log);
     if (isNews) this.#options.events.degraded(this.#trouble);
+  }
+
+  #whyHopeless(fault: number): string {
+    if (fault !== BlockLogFault.gone) return 'a thread of the append only file died';
+    return `the append only file ${this.#options.files.currentSegment.name} was removed or replaced: what is written now cannot be found again`;
   }
 
   async #roll(log: BlockLog): Promise<void> {
@@ -192,8 +197,8 @@ export class LogHealth {
         const { fault, rawSyncedLsn, faultErrno } = flusher;
         if (this.#isClosing || this.#condition === 'failed')
           settle(() => reject(new AofError('AOF_ABORTED', 'closed while rolling')));
-        else if (fault === BlockLogFault.dead)
-          settle(() => reject(new AofError('AOF_FAILED', 'a thread of the append only file died')));
+        else if (fault === BlockLogFault.dead || fault === BlockLogFault.gone)
+          settle(() => reject(new AofError('AOF_FAILED', this.#whyHopeless(fault))));
         else if (fault !== BlockLogFault.none) settle(() => reject(new AofError('AOF_IO', errnoText(faultErrno))));
         else if (rawSyncedLsn >= target) settle(resolve);
       };

@@ -126,6 +126,8 @@ export class ManifestStore {
     await guard?.check();
     try {
       await writeDurably(files, temp, bytes);
+      // Again: writing may have taken its time.
+      await guard?.check();
     } catch (error) {
       await removeQuietly(files, temp);
       throw toAofError(error, 'cannot write the manifest', temp);

@@ -11,6 +11,7 @@ import { BlockLogFault, type RollCut, Status } from '../backend.js';
 import { BlockChain } from './block-chain.js';
 import type { BlockSealer } from './block-sealer.js';
 import type { ChunkPool } from './chunk-pool.js';
+import { ENOENT } from './errno.js';
 import type { LogTarget } from './log-target.js';
 import { type FillingStart, resealAll } from './reseal.js';
 import { Syncer } from './syncer.js';
@@ -50,7 +51,7 @@ export class BlockPipeline {
     this.onProgress = onProgress;
     this.chain = new BlockChain(pool, lsn, isRetaining);
     this.writer = new Writer(env.clock, env.timers, this.chain);
-    this.syncer = new Syncer(env.clock);
+    this.syncer = new Syncer(env.clock, env.files);
     this.target = target;
     this.syncedLsn = lsn;
     this.writtenOffset = target.position;
@@ -98,7 +99,7 @@ export class BlockPipeline {
 
   /** After a failed fdatasync nothing more is written to that file either: it has lost pages, what follows them is no prefix. */
   private get canWrite(): boolean {
-    if (this.isTruncating || this.isRolling || this.stage === 2 || this.syncer.failure !== 0) return false;
+    if (this.isTruncating || this.isRolling || this.stage === 2 || this.syncer.isOver) return false;
     return this.chain.hasUnwritten(this.target);
   }
 
@@ -112,7 +113,7 @@ export class BlockPipeline {
   };
 
   private startSync(): void {
-    if (!this.isSyncDue || this.syncer.isBusy || this.syncer.failure !== 0) return;
+    if (!this.isSyncDue || this.syncer.isBusy || this.syncer.isOver) return;
     if (this.isTruncating || this.isRolling || this.stage === 2) return;
     this.isSyncDue = false;
     this.isDirty = false;
@@ -120,7 +121,7 @@ export class BlockPipeline {
     const lsn = this.chain.writtenLsn;
     const offset = this.writtenOffset;
     const total = this.chain.writtenTotal;
-    this.syncer.start(this.target.handle, (isSynced) => {
+    this.syncer.start(this.target, (isSynced) => {
       if (isSynced) {
         this.syncedLsn = Math.max(this.syncedLsn, lsn);
         this.syncedOffset = Math.min(offset, this.writtenOffset);
@@ -152,7 +153,7 @@ export class BlockPipeline {
 
   private finishOldTarget(): void {
     if (this.stage !== 1 || this.isClosingOld || this.writer.isBusy || this.chain.hasUnwritten(this.target)) return;
-    if (this.syncer.failure !== 0) return;
+    if (this.syncer.isOver) return;
     if (this.isDirty) {
       this.isSyncDue = true;
       this.startSync();
@@ -219,8 +220,8 @@ export class BlockPipeline {
   /** Throws AOF_FAILED, with nothing changed, when what the new file needs is not here. */
   takeOver(next: LogTarget, sealer: BlockSealer, filling: FillingStart): RollCut {
     const { chain, writer, syncer, target } = this;
-    if (writer.isLost || !chain.isWhole) {
-      const reason = writer.isLost ? 'its state is unknown' : 'what is written and not synced is no longer in memory';
+    const reason = this.reasonToKeep;
+    if (reason !== null) {
       throw new AofError('AOF_FAILED', `cannot give up ${target.path}: ${reason}`, { path: next.path });
     }
     const offset = this.writtenOffset - chain.writtenHere;
@@ -237,6 +238,12 @@ export class BlockPipeline {
     this.startWrite();
     this.closingGivenUp = Promise.all([this.closingGivenUp, this.closeOldTarget(target)]);
     return { offset, lsn };
+  }
+
+  private get reasonToKeep(): string | null {
+    if (this.writer.isLost) return 'its state is unknown';
+    if (this.syncer.isGone) return 'it was removed or replaced, and with it what was synced';
+    return this.chain.isWhole ? null : 'what is written and not synced is no longer in memory';
   }
 
   // ------------------------------------------------------------------------------------------ rare things
@@ -261,7 +268,7 @@ export class BlockPipeline {
   }
 
   writeOutSync(): number {
-    if (this.stage === 2 || this.isTruncating || this.isRolling || this.writer.isLost || this.syncer.failure !== 0) return 0;
+    if (this.stage === 2 || this.isTruncating || this.isRolling || this.writer.isLost || this.syncer.isOver) return 0;
     const written = this.writer.writeOutSync(this.target);
     this.writtenOffset += written;
     if (written > 0) this.isDirty = true;
@@ -287,7 +294,7 @@ export class BlockPipeline {
 
   private get isSettled(): boolean {
     if (this.writer.isBusy || this.syncer.isBusy || this.isTruncating || this.isClosingOld) return false;
-    return !(this.canWrite && this.writer.canStart) && !(this.isSyncDue && this.syncer.failure === 0);
+    return !(this.canWrite && this.writer.canStart) && !(this.isSyncDue && !this.syncer.isOver);
   }
 
   /** A file that was opened for a log which is closed by now. */
@@ -306,9 +313,9 @@ export class BlockPipeline {
     out[Status.bufferedBytes] = chain.heldBytes;
     out[Status.unwrittenBytes] = chain.unwrittenBytes;
     out[Status.isWriting] = writer.isBusy || !chain.isWritten ? 1 : 0;
-    out[Status.isSyncing] = syncer.isBusy || (syncer.failure === 0 && (this.isSyncDue || chain.syncsWanted > 0)) ? 1 : 0;
+    out[Status.isSyncing] = syncer.isBusy || (!syncer.isOver && (this.isSyncDue || chain.syncsWanted > 0)) ? 1 : 0;
     out[Status.fault] = this.fault();
-    out[Status.faultErrno] = syncer.failure || writer.failure;
+    out[Status.faultErrno] = syncer.isGone ? ENOENT : syncer.failure || writer.failure;
     out[Status.writeCount] = writer.count;
     out[Status.syncCount] = syncer.count;
     out[Status.lastWriteMicros] = writer.lastMicros;
@@ -322,6 +329,7 @@ export class BlockPipeline {
 
   private fault(): number {
     if (this.writer.isLost) return BlockLogFault.dead;
+    if (this.syncer.isGone) return BlockLogFault.gone;
     if (this.syncer.failure !== 0) return BlockLogFault.sync;
     return this.writer.failure !== 0 ? BlockLogFault.write : BlockLogFault.none;
   }

@@ -14,6 +14,7 @@ const NUMBERS: Readonly<Record<string, number>> = {
   EDQUOT: 122,
 };
 export const EIO = 5;
+export const ENOENT = 2;
 
 export function errnoOf(error: unknown): number {
   // Node's own errors carry the number, negative on Linux.

@@ -14,6 +14,11 @@ pub trait LogFile: Send + Sync + 'static {
     /// On return: everything whose write() had returned before this call began is durable. After an error it must never be
     /// called again on this file (the kernel has dropped the pages and would report success).
     fn datasync(&self) -> Result<(), Errno>;
+    /// Whether its path still leads to it. Not so where it was removed, or it or a directory above it replaced: nobody would
+    /// find again what it holds.
+    fn is_in_place(&self) -> Result<bool, Errno> {
+        Ok(true)
+    }
     /// Cuts the file to `size` bytes. Not durable on return.
     fn truncate(&self, size: u64) -> Result<(), Errno>;
     /// Closes it; the file is gone for this process also when an error is returned.

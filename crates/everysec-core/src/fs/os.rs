@@ -6,15 +6,18 @@ use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use super::LogFile;
-use crate::error::{Errno, Failure, EINTR};
+use crate::error::{Errno, Failure, EINTR, ENOENT, ENOTDIR};
 
 /// A regular file, O_WRONLY | O_APPEND.
 pub struct OsFile {
     file: File,
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
 }
 
 impl OsFile {
@@ -46,7 +49,11 @@ impl OsFile {
             );
             return Err(Failure::at(found, text));
         }
-        Ok(OsFile { file })
+        Ok(OsFile {
+            file,
+            path: path.to_path_buf(),
+            identity: (metadata.dev(), metadata.ino()),
+        })
     }
 }
 
@@ -61,6 +68,14 @@ impl LogFile for OsFile {
             return Ok(());
         }
         Err(last_errno())
+    }
+
+    fn is_in_place(&self) -> Result<bool, Errno> {
+        match std::fs::symlink_metadata(&self.path).map_err(|error| Errno::of(&error)) {
+            Ok(found) => Ok((found.dev(), found.ino()) == self.identity),
+            Err(ENOENT | ENOTDIR) => Ok(false),
+            Err(errno) => Err(errno),
+        }
     }
 
     fn truncate(&self, size: u64) -> Result<(), Errno> {
