@@ -15,7 +15,8 @@ import { baseName, nextBaseSeq } from './manifest/file-names.js';
 import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr, withoutHistory } from './manifest/manifest.js';
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
-import { createEmpty, Segments } from './segments.js';
+import { clearOrphans } from './orphans.js';
+import { createFirstFree, Segments } from './segments.js';
 import type { EngineSettings } from './settings.js';
 
 export interface OpenedLog {
@@ -141,6 +142,9 @@ export class FileSet {
     const manifests = this.#openManifests();
     const segments = this.segments;
     await segments.finishAllCuts();
+    const { dir, appendfilename } = this.#settings;
+    const { current: manifest } = manifests;
+    await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });
     if (isEmpty(manifests.current)) await this.#createFirstBase(manifests);
     const last = lastIncr(manifests.current);
     if (last === null) {
@@ -254,10 +258,10 @@ export class FileSet {
   }
 
   async #createFirstBase(manifests: ManifestStore): Promise<void> {
-    const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
-    const name = baseName(this.#settings.appendfilename, seq, 'aof');
+    const { appendfilename } = this.#settings;
+    const from = nextBaseSeq(appendfilename, manifests.current);
+    const { name, seq } = await createFirstFree(this.#env, this.#directory, from, (at) => baseName(appendfilename, at, 'aof'));
     this.#env.logger.log('notice', `Creating AOF base file ${name} on server start`);
-    await createEmpty(this.#env, this.#directory, name);
     await manifests.edit((current) => withNewBase(current, { name, seq }, 0));
   }
 

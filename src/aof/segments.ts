@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import type { BlockLogTarget } from '../backend/backend.js';
 import type { Env } from '../env/env.js';
-import { toAofError } from '../errors.js';
+import { errnoCode, toAofError } from '../errors.js';
 import type { RollFiles, Segment } from './health/roll.js';
 import { incrName, nextIncrSeq } from './manifest/file-names.js';
 import { type Manifest, withCut, withNewIncr, withoutCut } from './manifest/manifest.js';
@@ -54,10 +54,11 @@ export class Segments implements RollFiles {
   }
 
   async createSegment(lsn: number): Promise<{ segment: Segment; target: BlockLogTarget }> {
-    const seq = Math.max(nextIncrSeq(this.#appendfilename, this.#manifests.current), this.#lastSeq + 1);
-    const name = incrName(this.#appendfilename, seq);
-    this.#lastSeq = seq;
-    const path = await createEmpty(this.#env, this.#directory, name);
+    const from = Math.max(nextIncrSeq(this.#appendfilename, this.#manifests.current), this.#lastSeq + 1);
+    const { name, seq, path } = await createFirstFree(this.#env, this.#directory, from, (at) => {
+      this.#lastSeq = at;
+      return incrName(this.#appendfilename, at);
+    });
     return { segment: { name, seq, lsn, isNamed: false }, target: { path, position: 0, session: this.newSession() } };
   }
 
@@ -96,12 +97,28 @@ function withSegment(manifest: Manifest, { name, seq, lsn, cut }: Segment): Mani
   return cut === undefined ? named : withCut(named, name, cut);
 }
 
-/** On return the file is there, empty, and its directory entry durable. Returns its path. */
-export async function createEmpty(env: Env, directory: string, name: string): Promise<string> {
-  const path = join(directory, name);
+/**
+ * On return a file is there, empty, its directory entry durable, under the name of the first number from `seq` on that no file has: one
+ * that stands there may hold what nothing else does.
+ */
+export async function createFirstFree(
+  env: Env,
+  directory: string,
+  seq: number,
+  nameOf: (seq: number) => string,
+): Promise<{ name: string; seq: number; path: string }> {
+  for (let at = seq; ; at++) {
+    const name = nameOf(at);
+    const path = join(directory, name);
+    if (await isCreated(env, directory, path)) return { name, seq: at, path };
+  }
+}
+
+/** False: there is such a file already. */
+async function isCreated(env: Env, directory: string, path: string): Promise<boolean> {
   let isMade = false;
   try {
-    const handle = await env.files.open(path, 'replace');
+    const handle = await env.files.open(path, 'create');
     isMade = true;
     try {
       await handle.sync();
@@ -109,8 +126,9 @@ export async function createEmpty(env: Env, directory: string, name: string): Pr
       await handle.close();
     }
     await env.files.syncDirectory(directory);
-    return path;
+    return true;
   } catch (error) {
+    if (!isMade && errnoCode(error) === 'EEXIST') return false;
     // No manifest has ever named it, and attempts that fail again and again would fill the directory.
     if (isMade) await env.files.unlink(path).catch(() => {});
     throw toAofError(error, 'creating', path);

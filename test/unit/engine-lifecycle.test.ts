@@ -1,65 +1,9 @@
 // The engine's ways in and out, on files in memory: what open() makes durable before it builds on it, what a failed switch leaves
 // behind, who closes when. The TypeScript backend runs over the same files.
 import { describe, expect, it } from 'vitest';
-import { settingsFromConfig } from '../../src/aof/settings-from-config.js';
-import { createFallbackBackend } from '../../src/backend/fallback/fallback-backend.js';
-import { guardBackend } from '../../src/backend/guarded-backend.js';
-import { Config } from '../../src/config/config.js';
-import type { ConfigOptions } from '../../src/config/option-names.js';
-import { Engine } from '../../src/engine.js';
 import type { Host } from '../../src/host.js';
-import { ManualEnv } from '../support/manual-env.js';
+import { AOF, append, INCR, MANIFEST, opened, outcome, rig } from '../support/engine-rig.js';
 import type { MemoryFiles } from '../support/memory-files.js';
-
-const AOF = '/data/appendonlydir';
-const INCR = `${AOF}/appendonly.aof.1.incr.aof`;
-const MANIFEST = `${AOF}/appendonly.aof.manifest`;
-
-interface Rig {
-  readonly env: ManualEnv;
-  readonly engine: Engine;
-  readonly commands: string[];
-}
-
-function rig(options: ConfigOptions = {}, files?: MemoryFiles, host: Partial<Host> = {}): Rig {
-  const env = files === undefined ? ManualEnv.inMemory('/data') : new ManualEnv(files);
-  const commands: string[] = [];
-  const engine = new Engine({
-    env,
-    backend: guardBackend(createFallbackBackend(env)),
-    settings: settingsFromConfig(Config.fromOptions({ appendonly: true, ...options, dir: '/data' })),
-    host: { apply: (db, argv) => void commands.push(`${db} ${argv.join(' ')}`), ...host },
-    databases: 16,
-  });
-  return { env, engine, commands };
-}
-
-function append({ engine }: Rig, ...argv: string[]): number {
-  const lsn = engine.propagator?.append(0, argv) ?? -1;
-  engine.noteAppended(lsn);
-  return lsn;
-}
-
-/** Time passes until the promise has settled; what became of it. */
-async function outcome(env: ManualEnv, promise: Promise<unknown>): Promise<string> {
-  let result = '';
-  promise.then(
-    () => {
-      result = 'resolved';
-    },
-    (error: { code?: string; message: string }) => {
-      result = error.code ?? error.message;
-    },
-  );
-  await env.until(() => result !== '');
-  return result;
-}
-
-async function opened(options: ConfigOptions = {}, files?: MemoryFiles, host: Partial<Host> = {}): Promise<Rig> {
-  const it = rig(options, files, host);
-  expect(await outcome(it.env, it.engine.open())).toBe('resolved');
-  return it;
-}
 
 const snapshotOf = (...commands: string[][]): Partial<Host> => ({
   beginSnapshot: () => ({
@@ -218,7 +162,7 @@ describe('synced', () => {
 
 describe('appendonly yes at run time', () => {
   it.each([
-    ['creating the segment', /^open:replace .*incr/],
+    ['creating the segment', /^open:create .*incr/],
     ['creating the base', /^open:replace .*temp-rewriteaof/],
     ['opening the log', /^open:append .*incr/],
     ['writing the base', /^write .*temp-rewriteaof/],
@@ -281,7 +225,7 @@ describe('appendonly no at run time', () => {
     const it = await opened({}, undefined, snapshotOf(['SET', 'a', '1']));
     const { files } = it.env;
     append(it, 'SET', 'a', '1');
-    files.failNext(/^(datasync|open:replace) .*incr/, 'EIO', { times: 1000 });
+    files.failNext(/^(datasync|open:create) .*incr/, 'EIO', { times: 1000 });
     await it.env.until(() => it.engine.state === 'degraded');
     expect(await outcome(it.env, it.engine.disable())).toBe('resolved');
     expect([it.engine.isEnabled, it.engine.refusal, it.engine.failure, leftovers(files)]).toEqual([false, null, null, []]);
@@ -324,7 +268,7 @@ describe('listeners', () => {
     const it = await opened();
     append(it, 'SET', 'a', '1');
     it.env.files.failNext(/^datasync .*incr/, 'EIO');
-    it.env.files.failNext(/^open:replace .*incr/, 'EIO', { times: 1000 });
+    it.env.files.failNext(/^open:create .*incr/, 'EIO', { times: 1000 });
     await it.env.until(() => it.engine.state === 'degraded');
     it.env.files.remove(AOF);
     await it.env.until(() => it.engine.state === 'failed');

@@ -146,7 +146,7 @@ describe('a failed fdatasync', () => {
 
   it('while the new segment cannot be created, every attempt takes a new name and leaves no file', async () => {
     const { env, files, failSync, heal, health, log } = await healthRig();
-    files.failNext(/^open:replace .*incr/, 'EMFILE', { times: 2 });
+    files.failNext(/^open:create .*incr/, 'EMFILE', { times: 2 });
     files.failNext(/^syncDirectory/, 'EIO', { times: 2 });
     failSync();
     await env.until(() => log.targets.length === 1);
@@ -195,7 +195,7 @@ describe('a failed fdatasync', () => {
 
   it.each(['EROFS', 'EACCES'])('where no segment may be created (%s) the log fails, and everybody is told', async (code) => {
     const { env, files, failSync, health, events, flusher } = await healthRig();
-    files.failNext(/^open:replace .*incr/, code);
+    files.failNext(/^open:create .*incr/, code);
     const waiting = failSync();
     await env.settle();
     expect([waiting.now, health.condition]).toEqual(['AOF_FAILED', 'failed']);

@@ -43,6 +43,15 @@ export async function cutTail(files: Files, path: string, offset: number, unixSe
   return copy;
 }
 
+/** A whole file that does not count goes to such a name too. On return the new name is durable; returns its path. */
+export async function moveAside(files: Files, path: string, unixSeconds: number): Promise<string> {
+  const name = await freeName(files, path, unixSeconds);
+  await files.rename(path, name);
+  await files.syncDirectory(dirname(path));
+  await dropOldCopies(files, path);
+  return name;
+}
+
 async function copyTail(files: Files, path: string, offset: number, unixSeconds: number): Promise<string> {
   const { size } = await files.stat(path);
   if (size <= offset) return '';
