@@ -294,8 +294,9 @@ export class Engine extends EventEmitter<EngineEvents> {
   /** DEBUG LOADAOF: what is on disk replaces what the host holds. The log goes on where it was. */
   reload(): Promise<void> {
     return this.#switch(async () => {
+      const synced = this.synced(this.appendedLsn);
       this.#log?.force();
-      await this.synced(this.appendedLsn);
+      await synced;
       this.#phase = 'loading';
       try {
         this.#host.clear?.();

@@ -214,7 +214,6 @@ export class OpenLog {
 
   settingsChanged(): void {
     this.#log.setChecksum(this.#settings.aofChecksum);
-    this.#log.setRetain(this.#settings.appendfsync !== 'no');
     this.#flusher.settingsChanged();
     if (!this.#isTurnScheduled) this.scheduleTurn();
   }

@@ -9,6 +9,7 @@ import { AofError } from '../errors.js';
 import { type ComposedServer, composeServer } from '../server/compose-server.js';
 import { REDIS_VERSION } from '../server/info.js';
 import type { CliCommand } from './cli-command.js';
+import { type DiskTrouble, lastWords } from './exit-on-disk-error.js';
 import { packageVersion } from './package-version.js';
 import { type ReadConfig, readConfig } from './read-config.js';
 import { createServerLog } from './server-log.js';
@@ -71,6 +72,15 @@ async function serve(read: ReadConfig, env: Env): Promise<number> {
     return 1;
   }
   const { server, store } = composed;
+  const onTrouble = (trouble: DiskTrouble): void => {
+    const words = lastWords(trouble, config.value('on-disk-error'), config.value('appendfsync'));
+    if (words === null) return;
+    log('warning', words);
+    // At once, as Redis does: closing would wait for that disk.
+    end(1);
+  };
+  store.engine.on('degraded', (error) => onTrouble({ state: 'degraded', error }));
+  store.engine.on('failed', (error) => onTrouble({ state: 'failed', error }));
   const removePidFile = writePidFile(config.value('pidfile'), log);
   log('notice', `Running mode=standalone, port=${server.port}.`);
   log('warning', 'Server initialized');

@@ -118,6 +118,6 @@ export const AOF_DIRECTIVES = {
     oneOf('continue', 'exit'),
     'continue',
     'mutable',
-    'When the log has failed for good: go on answering reads, or (server only) exit.',
+    'On a failed write or fdatasync: refuse writes and heal where that can be, or (server only) exit with 1. A full disk ends it under appendfsync always only.',
   ),
 };

@@ -74,6 +74,50 @@ describe.each(['always', 'everysec'] as const)('under appendfsync %s', (appendfs
   });
 });
 
+describe('under appendfsync no', () => {
+  it('who waits for everything survives a failed fdatasync', async () => {
+    const dir = tempDir('roll');
+    const { aof, faults, events } = await openWithFaults(dir, { appendfsync: 'no' });
+    await aof.synced(aof.append(0, 'SET', 'k0', 'v'));
+    faults.script.datasync = [{ code: 'EIO' }];
+    await aof.synced(aof.append(0, 'SET', 'k1', 'v'));
+    expect(events).toEqual(['degraded AOF_IO', 'recovered']);
+    aof.append(0, 'SET', 'k2', 'v');
+    // Written between two waits, and kept since the first of them.
+    await until(() => faults.calls.write > 0 && aof.state === 'ready');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    faults.script.datasync = [{ code: 'EIO' }];
+    await aof.synced(aof.append(0, 'SET', 'k3', 'v'));
+    await aof.close();
+    expect(await reopened(dir)).toEqual(sets(0, 4));
+  });
+
+  it('what was written before anybody waited is not here to be written again: the outcome is unknown, and told so', async () => {
+    const dir = tempDir('roll');
+    const { aof, faults, events } = await openWithFaults(dir, { appendfsync: 'no' });
+    aof.append(0, 'SET', 'k0', 'v');
+    await until(() => (incrSizes(dir).get(1) ?? 0) > 0);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    faults.script.datasync = [{ code: 'EIO' }];
+    await expect(aof.synced(aof.append(0, 'SET', 'k1', 'v'))).rejects.toMatchObject({
+      code: 'AOF_FAILED',
+      message: expect.stringContaining('unknown outcome'),
+    });
+    expect(events).toEqual(['degraded AOF_IO', 'failed AOF_FAILED']);
+    await expect(aof.close()).rejects.toMatchObject({ code: 'AOF_FAILED' });
+  });
+
+  it('closing is such a wait too', async () => {
+    const dir = tempDir('roll');
+    const { aof, faults, events } = await openWithFaults(dir, { appendfsync: 'no' });
+    aof.append(0, 'SET', 'k0', 'v');
+    faults.script.datasync = [{ code: 'EIO' }];
+    await aof.close();
+    expect(events).toEqual(['degraded AOF_IO', 'recovered']);
+    expect(await reopened(dir)).toEqual(sets(0, 1));
+  });
+});
+
 it('the segment after a roll begins in the database that was selected, also when nothing was to be taken over', async () => {
   const dir = tempDir('roll');
   const { aof, faults, events } = await openWithFaults(dir, { appendfsync: 'always' });

@@ -96,7 +96,9 @@ export class ScriptedLog implements BlockLog {
     this.calls.push(`mark ${kind}`);
   }
 
-  setRetain(): void {}
+  setRetain(untilSynced: boolean): void {
+    this.calls.push(`retain ${untilSynced}`);
+  }
 
   setChecksum(): void {}
 

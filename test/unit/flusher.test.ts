@@ -248,3 +248,36 @@ describe('the flusher', () => {
     expect(flusher.delayedFsyncs).toBe(2);
   });
 });
+
+describe('under no', () => {
+  it('what is written is kept from the first wait on, until it takes a quarter of the budget', () => {
+    const { log, flusher, append, fate } = rig('no', 1000);
+    append();
+    flusher.run();
+    expect(log.calls.splice(0)).toEqual(['flush']);
+    fate(flusher.synced(append()));
+    fate(flusher.synced(append()));
+    expect(log.calls.splice(0)).toEqual(['retain true']);
+    log.synced(log.value('appendedLsn'));
+    flusher.look();
+    expect(log.calls.splice(0)).toEqual([]);
+    log.set('bufferedBytes', 250);
+    flusher.look();
+    expect(log.calls.splice(0)).toContain('retain false');
+    // No room: the next wait does not begin to keep.
+    fate(flusher.synced(append()));
+    expect(log.calls.splice(0)).not.toContain('retain true');
+    log.set('bufferedBytes', 10);
+    flusher.look();
+    log.calls.length = 0;
+    fate(flusher.synced(append()));
+    expect(log.calls).toEqual(['retain true']);
+  });
+
+  it('other policies keep anyway', () => {
+    const { log, flusher, append, fate } = rig('everysec');
+    fate(flusher.synced(append()));
+    flusher.settingsChanged();
+    expect(log.calls).toEqual(['retain true']);
+  });
+});

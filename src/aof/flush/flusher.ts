@@ -81,6 +81,9 @@ export class Flusher {
   #announcedSyncedLsn: number;
   #isStopped = false;
 
+  /** Under `no`: since somebody waited, written bytes are kept until they are synced. */
+  #isRetainingForWaiter = false;
+
   delayedFsyncs = 0;
 
   constructor(options: FlusherOptions) {
@@ -186,6 +189,8 @@ export class Flusher {
 
   settingsChanged(): void {
     this.#bufferLimitBytes = this.#settings.bufferLimitBytes;
+    this.#isRetainingForWaiter = this.#settings.appendfsync === 'no' && this.#waiters.size > 0;
+    this.#log.setRetain(this.#isRetaining);
   }
 
   resetStatistics(): void {
@@ -221,6 +226,8 @@ export class Flusher {
   /** Resolves when everything below `lsn` is synced. Under everysec and no this asks for a sync, shared with whoever waits. */
   synced(lsn: number): Promise<void> | null {
     if (lsn <= this.syncedLsn) return null;
+    if (!this.#isRetaining && this.#value(Status.bufferedBytes) < this.#bufferLimitBytes * EARLY_SYNC_MARK)
+      this.#retainForWaiter(true);
     return this.#waiters.wait(lsn);
   }
 
@@ -248,6 +255,20 @@ export class Flusher {
     this.#fault = BlockLogFault.none;
     this.#status[Status.fault] = BlockLogFault.none;
     this.#log.resume();
+  }
+
+  get #isRetaining(): boolean {
+    return this.#isRetainingForWaiter || this.#settings.appendfsync !== 'no';
+  }
+
+  /**
+   * Who asks for durability under `no` gets a failed fdatasync survived as under the other policies, from here on: what is written is
+   * kept for a roll, also between two waits, as long as it takes no more than the share from which on others sync early. What
+   * was written before and is not synced is not here; until it is, such a fault is the end.
+   */
+  #retainForWaiter(isOn: boolean): void {
+    this.#isRetainingForWaiter = isOn;
+    this.#log.setRetain(isOn);
   }
 
   get #isHeld(): boolean {
@@ -314,6 +335,7 @@ export class Flusher {
     this.#isWriteBehind = unwritten >= (this.#isWriteBehind ? UNWRITTEN_LOW_MARK : UNWRITTEN_HIGH_MARK);
     const wasWritable = this.#writable;
     this.#writable = !this.#isSyncBehind && !this.#isWriteBehind;
+    if (this.#isRetainingForWaiter && used >= EARLY_SYNC_MARK) this.#retainForWaiter(false);
     if (this.#isSyncBehind || used >= EARLY_SYNC_MARK) this.run();
     if (this.#writable && !wasWritable) this.#events.drain();
   }

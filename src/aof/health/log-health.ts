@@ -233,7 +233,6 @@ function misconf(reason: string): string {
 }
 
 function unknownOutcome(error: AofError): AofError {
-  if (error.code === 'AOF_FAILED') return error;
   const message = `${error.message}; what was not synced by then has an unknown outcome`;
   return new AofError('AOF_FAILED', message, { path: error.path, cause: error });
 }
