@@ -1,0 +1,131 @@
+/** Which tests can notice a mutant, and running them: from cheap to dear, until one fails. */
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+/** Folders with tests of the contract. Those of the protocol and of Redis's answers have nothing to say about it. */
+const FOLDERS = ['unit', 'conformance', 'crash', 'scenario'];
+const LEFT_OUT = /bench-smoke|server-replies|server-limits|real-clients|loading-progress/;
+/** Files that are run in one process of vitest take this long at most, by their measured times. */
+const BATCH_MS = 8000;
+const LIMIT_BASE_MS = 90_000;
+const CARGO_LIMIT_MS = 300_000;
+
+export class Suites {
+  constructor(scratch) {
+    this.scratch = scratch;
+    this.timesPath = join(scratch.directory, 'times.json');
+    this.times = existsSync(this.timesPath) ? JSON.parse(readFileSync(this.timesPath, 'utf8')) : {};
+    this.closures = new Map(testFiles(scratch.directory).map((file) => [file, closureOf(scratch.directory, file)]));
+  }
+
+  /** All of them on the original: they must pass, and how long each takes says in which order mutants meet them. */
+  async measure(backend, isWanted) {
+    const files = [...this.closures.keys()].filter((file) => isWanted(file) && this.times[`${backend} ${file}`] === undefined);
+    for (const file of files) {
+      const begin = Date.now();
+      const outcome = await this.runVitest(backend, [file], 600_000);
+      if (outcome !== null) throw new Error(`${backend}: ${outcome} fails without any mutant`);
+      this.times[`${backend} ${file}`] = Date.now() - begin;
+      writeFileSync(this.timesPath, JSON.stringify(this.times));
+    }
+  }
+
+  /** The test that notices, as `file: name`; null when none does. `first`: a file that noticed before. */
+  async whoNotices(mutant, backend, isWanted, first) {
+    const isRust = mutant.file.startsWith('crates/');
+    if (isRust) {
+      const found = await this.runCargo();
+      if (found !== null) return found;
+      const undo = this.scratch.buildAddon();
+      if (typeof undo === 'string') throw new Error(`${mutant.id} does not compile\n${undo}`);
+      try {
+        return await this.runBatches(
+          backend,
+          this.candidates(backend, isWanted, first, (closure) => closure.hasAddon),
+        );
+      } finally {
+        undo();
+      }
+    }
+    const isTouched = (closure) => closure.isWhole || [...mutant.texts.keys()].some((file) => closure.files.has(file));
+    return this.runBatches(backend, this.candidates(backend, isWanted, first, isTouched));
+  }
+
+  candidates(backend, isWanted, first, isTouched) {
+    const time = (file) => (file === first ? 0 : (this.times[`${backend} ${file}`] ?? BATCH_MS));
+    const files = [...this.closures].filter(([file, closure]) => isWanted(file) && isTouched(closure)).map(([file]) => file);
+    return files.sort((a, b) => time(a) - time(b)).map((file) => ({ file, ms: time(file) }));
+  }
+
+  async runBatches(backend, candidates) {
+    for (let i = 0; i < candidates.length; ) {
+      const batch = [];
+      let ms = 0;
+      do {
+        batch.push(candidates[i].file);
+        ms += candidates[i].ms;
+        i++;
+      } while (ms > 0 && i < candidates.length && ms + candidates[i].ms <= BATCH_MS);
+      const outcome = await this.runVitest(backend, batch, LIMIT_BASE_MS + 4 * ms);
+      if (outcome !== null) return outcome;
+    }
+    return null;
+  }
+
+  async runVitest(backend, files, limitMs) {
+    const report = join(this.scratch.directory, 'report.json');
+    rmSync(report, { force: true });
+    const args = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`];
+    const env = backend === 'native' ? { EVERYSEC_REQUIRE_NATIVE: '1' } : { EVERYSEC_BACKEND: 'fallback' };
+    const { status, output, isLate } = await this.scratch.run(process.execPath, [...args, ...files], env, limitMs);
+    if (isLate) return `time limit: ${files.join(', ')}`;
+    if (status === 0) return null;
+    if (!existsSync(report)) return `vitest: ${output.trim().split('\n').at(-1)}`;
+    const { testResults } = JSON.parse(readFileSync(report, 'utf8'));
+    for (const { name, assertionResults, status: fileStatus } of testResults) {
+      const file = relative(this.scratch.directory, name);
+      const failed = assertionResults.find((result) => result.status === 'failed');
+      if (failed !== undefined) return `${file}: ${failed.fullName}`;
+      if (fileStatus === 'failed' && assertionResults.length === 0) return `${file}: it cannot be loaded`;
+    }
+    return `${files.join(', ')}: an error outside of any test`;
+  }
+
+  async runCargo() {
+    const args = ['nextest', 'run', '-p', 'everysec-core', '--no-fail-fast', '--status-level=fail', '--final-status-level=none'];
+    const { status, output, isLate } = await this.scratch.run('cargo', args, {}, CARGO_LIMIT_MS);
+    if (isLate) return 'time limit: cargo nextest';
+    if (status === 0) return null;
+    const failed = /^ +(?:FAIL|SIGABRT|SIGSEGV|TIMEOUT) \[[^\]]*\] (?:\([^)]*\) )?(\S+) (\S+)/m.exec(output);
+    if (failed === null) throw new Error(`cargo nextest did not run\n${output.slice(-2000)}`);
+    return `${failed[1]}: ${failed[2]}`;
+  }
+}
+
+function testFiles(root) {
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, 'test', folder))
+      .filter((name) => name.endsWith('.test.ts') && !LEFT_OUT.test(name))
+      .sort()
+      .map((name) => `test/${folder}/${name}`),
+  );
+}
+
+const IMPORT = /^(?:import|export)\s+(?!type\b)[^;]*?from\s+'(\.[^']+)'|^import\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gm;
+
+/** Everything that a test file imports, however far away. `isWhole`: it runs the built package, so all of it. */
+function closureOf(root, file) {
+  const files = new Set();
+  let isWhole = false;
+  const visit = (path) => {
+    if (files.has(path) || !existsSync(join(root, path))) return;
+    files.add(path);
+    const text = readFileSync(join(root, path), 'utf8');
+    isWhole ||= path.startsWith('test/') && /dist\/cjs|'dist'/.test(text);
+    for (const [, a, b, c] of text.matchAll(IMPORT)) {
+      visit(relative(root, resolve(root, dirname(path), a ?? b ?? c)).replace(/\.js$/, '.ts'));
+    }
+  };
+  visit(file);
+  return { files, isWhole, hasAddon: isWhole || files.has('src/backend/native/native-backend.ts') };
+}
