@@ -351,11 +351,13 @@ async function makeDirectories(env: Env, path: string): Promise<void> {
   }
   for (const directory of missing) {
     try {
-      await files.mkdir(directory);
+      await files.mkdir(directory).catch((error: unknown) => {
+        if (errnoCode(error) !== 'EEXIST') throw error;
+      });
+      await files.syncDirectory(join(directory, '..'));
     } catch (error) {
-      if (errnoCode(error) !== 'EEXIST') throw toAofError(error, 'creating directory', directory);
+      throw toAofError(error, 'creating directory', directory);
     }
-    await files.syncDirectory(join(directory, '..'));
   }
 }
 

@@ -30,16 +30,18 @@ export async function cutTail(files: Files, path: string, offset: number, unixSe
     }
     throw toAofError(error, 'copying the torn tail of', path);
   }
-  const file = await files.open(path, 'update');
   try {
-    await file.truncate(offset);
-    await file.sync();
+    const file = await files.open(path, 'update');
+    try {
+      await file.truncate(offset);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await files.syncDirectory(dirname(path));
   } catch (error) {
     throw toAofError(error, 'cutting the torn tail of', path);
-  } finally {
-    await file.close();
   }
-  await files.syncDirectory(dirname(path));
   return copy;
 }
 
