@@ -4,8 +4,8 @@
  *
  *   node test/mutants/run.mjs [--list | --check] [--only id,..] [--backend fallback|native] [--again survivors|all] [--tests word,..]
  *
- * --list prints the mutants. --check: whether docs/mutants.md tells of exactly these. Results are kept with the scratch copy and hold
- * while the mutated text is the same; --again runs these anew. --record writes docs/mutants.md. --tests: only files with such a word.
+ * --list prints the mutants. --check: whether docs/mutants.md tells of exactly these. Results are kept in build/ and hold while
+ * the mutated text is the same; --again runs these anew. --record writes docs/mutants.md. --tests: only files with such a word.
  * Ends with 1 where a mutant survives that equivalents.mjs does not explain.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,6 +20,7 @@ import { Suites } from './suites.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const reportPath = join(root, 'docs', 'mutants.md');
+const resultsPath = join(root, 'build', 'mutants.json');
 const { values: given } = parseArgs({
   options: {
     list: { type: 'boolean', default: false },
@@ -55,8 +56,7 @@ if (given.list) {
 async function run() {
   const scratch = new ScratchCopy(root, given.scratch);
   const suites = new Suites(scratch);
-  const resultsPath = join(given.scratch, 'results.json');
-  const results = existsSync(resultsPath) ? JSON.parse(readFileSync(resultsPath, 'utf8')) : {};
+  const results = readResults();
   const tests = words(given.tests);
   const isWanted = (file) => tests.length === 0 || tests.some((word) => file.includes(word));
   const todo = chosen.filter((mutant) => {
@@ -73,6 +73,8 @@ async function run() {
       const first = results[mutant.id]?.caughtBy?.split(':')[0];
       const caughtBy = await suites.whoNotices(mutant, backendOf(mutant), isWanted, first);
       results[mutant.id] = { digest: mutant.digest, caughtBy };
+      // Another run may be under way, over another scratch copy.
+      writeFileSync(resultsPath, JSON.stringify({ ...readResults(), [mutant.id]: results[mutant.id] }, null, 1));
       const seconds = ((Date.now() - begin) / 1000).toFixed(0);
       console.log(
         `${i + 1}/${todo.length} ${mutant.id}  ${mutant.file}:${mutant.line}  ${caughtBy ?? 'SURVIVED'}  (${seconds} s)`,
@@ -80,7 +82,6 @@ async function run() {
     } finally {
       undo();
     }
-    writeFileSync(resultsPath, JSON.stringify(results, null, 1));
   }
   const outcomes = chosen.map((mutant) => ({ mutant, caughtBy: outcomeOf(mutant, results) }));
   const survivors = outcomes.filter(({ mutant, caughtBy }) => caughtBy === null && mutant.equivalent === null);
@@ -97,6 +98,10 @@ async function run() {
 
 function backendOf({ backend }) {
   return backend === 'native' ? 'native' : 'fallback';
+}
+
+function readResults() {
+  return existsSync(resultsPath) ? JSON.parse(readFileSync(resultsPath, 'utf8')) : {};
 }
 
 function outcomeOf(mutant, results) {
