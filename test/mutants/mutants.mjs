@@ -21,10 +21,11 @@ import { findTypescriptSites } from './typescript-sites.mjs';
 /** @returns {Mutant[]} Throws where a table is stale. */
 export function listMutants(root) {
   const read = reader(root);
-  const mutants = [
-    ...siteMutants(root, read),
-    ...[...fileOrderings, ...logOrderings, ...rustOrderings].map(orderingMutant(read)),
-  ];
+  const stale = [];
+  const tables = [...fileOrderings, ...logOrderings, ...rustOrderings];
+  const orderings = tables.flatMap((ordering) => orderingMutant(ordering, read, stale));
+  if (stale.length > 0) throw new Error(`test/mutants/orderings is stale:\n${stale.join('\n')}`);
+  const mutants = [...siteMutants(root, read), ...orderings];
   const ids = new Set(mutants.map(({ id }) => id));
   if (ids.size !== mutants.length) throw new Error('two mutants have the same id');
   for (const id of EQUIVALENTS.keys()) if (!ids.has(id)) throw new Error(`equivalents.mjs: there is no mutant ${id}`);
@@ -47,20 +48,22 @@ function* siteMutants(root, read) {
   }
 }
 
-function orderingMutant(read) {
-  return ({ id, rule, edits }) => {
-    const texts = new Map();
-    let line = 0;
-    for (const { file, from, to } of edits) {
-      const source = texts.get(file) ?? read(file);
-      const at = source.indexOf(from);
-      if (at < 0) throw new Error(`orderings: ${id}: ${file} does not have\n${from}`);
-      if (source.indexOf(from, at + 1) >= 0) throw new Error(`orderings: ${id}: ${file} has more than once\n${from}`);
-      if (line === 0) line = source.slice(0, at).split('\n').length;
-      texts.set(file, source.slice(0, at) + to + source.slice(at + from.length));
+/** What does not match exactly once is added to `stale`. */
+function orderingMutant({ id, rule, edits }, read, stale) {
+  const texts = new Map();
+  let line = 0;
+  for (const { file, from, to } of edits) {
+    const source = texts.get(file) ?? read(file);
+    const count = source.split(from).length - 1;
+    if (count !== 1) {
+      stale.push(`${id}: ${file} has this ${count} times:\n${from}`);
+      return [];
     }
-    return mutant(id, edits[0].file, line, rule, texts);
-  };
+    const at = source.indexOf(from);
+    if (line === 0) line = source.slice(0, at).split('\n').length;
+    texts.set(file, source.slice(0, at) + to + source.slice(at + from.length));
+  }
+  return [mutant(id, edits[0].file, line, rule, texts)];
 }
 
 function mutant(id, file, line, what, texts) {

@@ -65,6 +65,10 @@ async function run() {
     if (known?.digest !== mutant.digest || given.again === 'all') return true;
     return given.again === 'survivors' && known.caughtBy === null;
   });
+  if (todo.some((mutant) => backendOf(mutant) === 'native')) {
+    const built = scratch.buildAddon();
+    if (typeof built === 'string') fail(`the addon does not build\n${built}`);
+  }
   for (const backend of new Set(todo.map(backendOf))) await suites.measure(backend, isWanted);
   for (const [i, mutant] of todo.entries()) {
     const begin = Date.now();

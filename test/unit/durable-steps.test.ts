@@ -166,14 +166,14 @@ describe('the order of steps', () => {
     await play({ name: '', files: async () => files, commands: [] }, files);
     const steps = stepsOf(files, /data|^syncDirectory/).filter((step) => !/lock/.test(step) && !/^open:read/.test(step));
     expect(steps.slice(0, 4)).toEqual(['mkdir /data', 'syncDirectory /', `mkdir ${AOF}`, 'syncDirectory /data']);
-    const made = (path: string) => [`open:replace ${path}`, `sync ${path}`, `syncDirectory ${AOF}`];
+    const made = (path: string) => [`open:create ${path}`, `sync ${path}`, `syncDirectory ${AOF}`];
     const switched = [
       `open:replace ${TEMP_MANIFEST}`,
       `sync ${TEMP_MANIFEST}`,
       `rename ${TEMP_MANIFEST}`,
       `syncDirectory ${AOF}`,
     ];
-    const from = steps.indexOf(`open:replace ${BASE}`);
+    const from = steps.indexOf(`open:create ${BASE}`);
     expect(steps.slice(from, from + 14)).toEqual([...made(BASE), ...switched, ...made(INCR), ...switched]);
   });
 

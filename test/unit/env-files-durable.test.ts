@@ -9,7 +9,7 @@ import { createNodeFiles } from '../../src/env/node-files.js';
 import { removeTempDirs, tempDir } from '../support/temp-dirs.js';
 
 /** Whose properties can be replaced; the module's namespace follows. */
-const changeable = createRequire(import.meta.url)('node:fs') as typeof fs;
+const changeable = createRequire(__filename)('node:fs') as typeof fs;
 const files = createNodeFiles();
 
 type Callback = (error: Error | null) => void;

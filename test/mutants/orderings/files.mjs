@@ -69,12 +69,14 @@ export const fileOrderings = [
     ],
   },
   {
-    id: 'manifest-guard-after-switch',
-    rule: 'link count and inode of the directory are checked before each manifest switch',
-    edits: [
-      { file: MANIFEST, from: '    await guard?.check();\n', to: '' },
-      { file: MANIFEST, from: '    this.manifest = next;\n', to: '    await guard?.check();\n    this.manifest = next;\n' },
-    ],
+    id: 'manifest-guard-before-written-only',
+    rule: 'link count and inode of the directory are checked right before each manifest switch',
+    edits: [{ file: MANIFEST, from: '      // Again: writing may have taken its time.\n      await guard?.check();\n', to: '' }],
+  },
+  {
+    id: 'manifest-written-before-guard',
+    rule: 'link count and inode of the directory are checked before anything is written there',
+    edits: [{ file: MANIFEST, from: '    await guard?.check();\n    try {\n', to: '    try {\n' }],
   },
   {
     id: 'manifest-edits-beside-each-other',
@@ -177,12 +179,16 @@ export const fileOrderings = [
     id: 'first-base-named-before-made',
     rule: "a new file's directory entry is durable before a manifest names it",
     edits: [
-      { file: FILE_SET, from: '    await createEmpty(this.#env, this.#directory, name);\n', to: '' },
+      {
+        file: FILE_SET,
+        from: "const { name, seq } = await createFirstFree(this.#env, this.#directory, from, (at) => baseName(appendfilename, at, 'aof'));",
+        to: "const { name, seq } = { name: baseName(appendfilename, from, 'aof'), seq: from };",
+      },
       {
         file: FILE_SET,
         from: '    await manifests.edit((current) => withNewBase(current, { name, seq }, 0));\n',
         to: `    await manifests.edit((current) => withNewBase(current, { name, seq }, 0));
-    await createEmpty(this.#env, this.#directory, name);\n`,
+    await createFirstFree(this.#env, this.#directory, from, (at) => baseName(appendfilename, at, 'aof'));\n`,
       },
     ],
   },
@@ -216,8 +222,8 @@ export const fileOrderings = [
       { file: SEGMENTS, from: '    await env.files.syncDirectory(directory);\n', to: '' },
       {
         file: SEGMENTS,
-        from: "    const handle = await env.files.open(path, 'replace');\n",
-        to: "    await env.files.syncDirectory(directory);\n    const handle = await env.files.open(path, 'replace');\n",
+        from: "    const handle = await env.files.open(path, 'create');\n",
+        to: "    await env.files.syncDirectory(directory);\n    const handle = await env.files.open(path, 'create');\n",
       },
     ],
   },
@@ -229,6 +235,30 @@ export const fileOrderings = [
         file: SEGMENTS,
         from: 'Math.max(nextIncrSeq(this.#appendfilename, this.#manifests.current), this.#lastSeq + 1)',
         to: 'nextIncrSeq(this.#appendfilename, this.#manifests.current)',
+      },
+      { file: SEGMENTS, from: "env.files.open(path, 'create')", to: "env.files.open(path, 'replace')" },
+    ],
+  },
+  {
+    id: 'new-file-over-an-old-one',
+    rule: 'no new file is made over one that may hold what nothing else does',
+    edits: [{ file: SEGMENTS, from: "env.files.open(path, 'create')", to: "env.files.open(path, 'replace')" }],
+  },
+  {
+    id: 'leftovers-judged-by-an-old-manifest',
+    rule: 'what the manifest does not name is judged before new files are made, or by the manifest that names them',
+    edits: [
+      {
+        file: FILE_SET,
+        from: '    await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });\n    if',
+        to: '    if',
+      },
+      {
+        file: FILE_SET,
+        from: '    const log = await this.#openLog(lsn, onProgress);\n    await this.#collectHistory',
+        to: `    const log = await this.#openLog(lsn, onProgress);
+    await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });
+    await this.#collectHistory`,
       },
     ],
   },
@@ -320,8 +350,8 @@ export const fileOrderings = [
     edits: [
       {
         file: REPAIR,
-        from: '    await file.truncate(offset);\n    await file.sync();\n',
-        to: '    await file.sync();\n    await file.truncate(offset);\n',
+        from: '      await file.truncate(offset);\n      await file.sync();\n',
+        to: '      await file.sync();\n      await file.truncate(offset);\n',
       },
     ],
   },
@@ -331,8 +361,40 @@ export const fileOrderings = [
     edits: [
       {
         file: REPAIR,
-        from: '  await files.syncDirectory(dirname(path));\n  await dropOldCopies(files, path);\n',
-        to: '  await dropOldCopies(files, path);\n  await files.syncDirectory(dirname(path));\n',
+        from: `    await source.close();
+  }
+  await files.syncDirectory(dirname(path));
+  await dropOldCopies(files, path);\n`,
+        to: `    await source.close();
+  }
+  await dropOldCopies(files, path);
+  await files.syncDirectory(dirname(path));\n`,
+      },
+    ],
+  },
+  {
+    id: 'old-copies-dropped-before-aside-durable',
+    rule: 'delete after what replaces it is durable',
+    edits: [
+      {
+        file: REPAIR,
+        from: `  await files.rename(path, name);
+  await files.syncDirectory(dirname(path));
+  await dropOldCopies(files, path);\n`,
+        to: `  await files.rename(path, name);
+  await dropOldCopies(files, path);
+  await files.syncDirectory(dirname(path));\n`,
+      },
+    ],
+  },
+  {
+    id: 'aside-directory-synced-before-rename',
+    rule: 'what may be an only copy is moved, then its directory is synced',
+    edits: [
+      {
+        file: REPAIR,
+        from: '  await files.rename(path, name);\n  await files.syncDirectory(dirname(path));\n',
+        to: '  await files.syncDirectory(dirname(path));\n  await files.rename(path, name);\n',
       },
     ],
   },

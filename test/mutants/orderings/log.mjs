@@ -2,6 +2,7 @@
 const ROLL = 'src/aof/health/roll.ts';
 const HEALTH = 'src/aof/health/log-health.ts';
 const ENGINE = 'src/engine.ts';
+const OPEN_LOG = 'src/aof/open-log.ts';
 const PIPELINE = 'src/backend/fallback/block-pipeline.ts';
 const LOG = 'src/backend/fallback/fallback-log.ts';
 
@@ -92,7 +93,9 @@ export const logOrderings = [
   {
     id: 'enable-counts-before-named',
     rule: 'appendonly switched on: nothing counts as synced before the manifest names it',
-    edits: [{ file: ENGINE, from: '        this.#flusher?.hold(true);\n', to: '' }],
+    edits: [
+      { file: ENGINE, from: 'this.#adoptLog(begun.log, this.#lsn).hold(true);', to: 'this.#adoptLog(begun.log, this.#lsn);' },
+    ],
   },
   {
     id: 'enable-snapshot-before-log',
@@ -100,8 +103,8 @@ export const logOrderings = [
     edits: [
       {
         file: ENGINE,
-        from: '        this.#flusher?.hold(true);\n        begun.capture(this.#host);\n        await begun.finish();\n',
-        to: '        this.#flusher?.hold(true);\n        await begun.finish();\n        begun.capture(this.#host);\n',
+        from: '        begun.capture(this.#host);\n        await begun.finish();\n',
+        to: '        await begun.finish();\n        begun.capture(this.#host);\n',
       },
     ],
   },
@@ -110,9 +113,9 @@ export const logOrderings = [
     rule: 'a clean-close mark says that everything before it is synced',
     edits: [
       {
-        file: ENGINE,
-        from: "      await this.#drain(flusher, health);\n      log.mark('c');\n      log.flush(true);\n",
-        to: "      log.mark('c');\n      log.flush(true);\n      await this.#drain(flusher, health);\n",
+        file: OPEN_LOG,
+        from: "    await this.#drain(health);\n    this.#log.mark('c');\n    this.#log.flush(true);\n",
+        to: "    this.#log.mark('c');\n    this.#log.flush(true);\n    await this.#drain(health);\n",
       },
     ],
   },
@@ -182,8 +185,8 @@ export const logOrderings = [
     edits: [
       {
         file: 'src/backend/fallback/syncer.ts',
-        from: 'handle.datasync().then(',
-        to: 'handle.datasync().catch(() => handle.datasync()).then(',
+        from: 'await target.handle.datasync();',
+        to: 'await target.handle.datasync().catch(() => target.handle.datasync());',
       },
     ],
   },
@@ -193,7 +196,7 @@ export const logOrderings = [
     edits: [
       {
         file: PIPELINE,
-        from: 'if (!this.isSyncDue || this.syncer.isBusy || this.syncer.failure !== 0) return;',
+        from: 'if (!this.isSyncDue || this.syncer.isBusy || this.syncer.isOver) return;',
         to: 'if (!this.isSyncDue || this.syncer.isBusy) return;',
       },
     ],
@@ -204,7 +207,7 @@ export const logOrderings = [
     edits: [
       {
         file: PIPELINE,
-        from: 'this.stage === 2 || this.syncer.failure !== 0) return false;',
+        from: 'this.stage === 2 || this.syncer.isOver) return false;',
         to: 'this.stage === 2) return false;',
       },
     ],
@@ -215,8 +218,19 @@ export const logOrderings = [
     edits: [
       {
         file: PIPELINE,
-        from: 'this.isRolling || this.writer.isLost || this.syncer.failure !== 0) return 0;',
+        from: 'this.isRolling || this.writer.isLost || this.syncer.isOver) return 0;',
         to: 'this.isRolling || this.writer.isLost) return 0;',
+      },
+    ],
+  },
+  {
+    id: 'fallback-place-looked-at-before-sync',
+    rule: 'link count and inode are checked before a sync is acked: after the fdatasync',
+    edits: [
+      {
+        file: 'src/backend/fallback/syncer.ts',
+        from: '    await target.handle.datasync();\n    return isInPlace(this.files, target);\n',
+        to: '    const isThere = await isInPlace(this.files, target);\n    await target.handle.datasync();\n    return isThere;\n',
       },
     ],
   },
@@ -242,8 +256,8 @@ export const logOrderings = [
     edits: [
       {
         file: PIPELINE,
-        from: 'if (this.isTruncating || this.isRolling || this.stage === 2 || this.syncer.failure !== 0) return false;',
-        to: 'if (this.isTruncating || this.stage === 2 || this.syncer.failure !== 0) return false;',
+        from: 'if (this.isTruncating || this.isRolling || this.stage === 2 || this.syncer.isOver) return false;',
+        to: 'if (this.isTruncating || this.stage === 2 || this.syncer.isOver) return false;',
       },
     ],
   },
@@ -299,9 +313,7 @@ export const logOrderings = [
   {
     id: 'fallback-old-file-left-after-failed-sync',
     rule: 'the cut (3): a failure is an ordinary roll',
-    edits: [
-      { file: PIPELINE, from: '    if (this.syncer.failure !== 0) return;\n    if (this.isDirty)', to: '    if (this.isDirty)' },
-    ],
+    edits: [{ file: PIPELINE, from: '    if (this.syncer.isOver) return;\n    if (this.isDirty)', to: '    if (this.isDirty)' }],
   },
   {
     id: 'fallback-next-file-not-held',
@@ -325,7 +337,7 @@ export const logOrderings = [
     edits: [
       {
         file: PIPELINE,
-        from: ' && !(this.isSyncDue && this.syncer.failure === 0);',
+        from: ' && !(this.isSyncDue && !this.syncer.isOver);',
         to: ';',
       },
     ],

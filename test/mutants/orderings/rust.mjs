@@ -60,8 +60,8 @@ export const rustOrderings = [
     edits: [
       {
         file: SYNCER,
-        from: 'let result = datasync(&*file);',
-        to: 'let result = datasync(&*file).or_else(|_| datasync(&*file));',
+        from: 'let result = datasync(&*file).and_then(',
+        to: 'let result = datasync(&*file).or_else(|_| datasync(&*file)).and_then(',
       },
     ],
   },
@@ -71,8 +71,8 @@ export const rustOrderings = [
     edits: [
       {
         file: SYNCER,
-        from: 'if state.sync_failure.is_some() || state.is_dead || state.is_rolling {',
-        to: 'if state.is_dead || state.is_rolling {',
+        from: 'if state.sync_failure.is_some() || state.is_gone || state.is_dead || state.is_rolling {',
+        to: 'if state.is_gone || state.is_dead || state.is_rolling {',
       },
     ],
   },
@@ -83,7 +83,7 @@ export const rustOrderings = [
       {
         file: STATE,
         from: 'if self.fault().0 != Fault::None || self.is_rolling {',
-        to: 'if self.is_dead || self.write_failure.is_some() || self.is_rolling {',
+        to: 'if self.is_dead || self.is_gone || self.write_failure.is_some() || self.is_rolling {',
       },
     ],
   },
@@ -104,8 +104,8 @@ export const rustOrderings = [
     edits: [
       {
         file: SYNCER,
-        from: 'if state.sync_failure.is_some() || state.is_dead || state.is_rolling {',
-        to: 'if state.sync_failure.is_some() || state.is_dead {',
+        from: 'if state.sync_failure.is_some() || state.is_gone || state.is_dead || state.is_rolling {',
+        to: 'if state.sync_failure.is_some() || state.is_gone || state.is_dead {',
       },
     ],
   },
@@ -140,6 +140,17 @@ export const rustOrderings = [
         file: 'crates/everysec-napi/src/log_methods.rs',
         from: '        let open = move || {\n            let file = OsFile::open_append(&target.path, target.position)?;\n            Ok(file)',
         to: '        drop(shared);\n        let open = move || {\n            let file = OsFile::open_append(&target.path, target.position)?;\n            Ok(file)',
+      },
+    ],
+  },
+  {
+    id: 'native-place-looked-at-before-sync',
+    rule: 'link count and inode are checked before a sync is acked: after the fdatasync',
+    edits: [
+      {
+        file: SYNCER,
+        from: 'let result = datasync(&*file).and_then(|()| file.is_in_place());',
+        to: 'let result = file.is_in_place().and_then(|is_there| datasync(&*file).map(|()| is_there));',
       },
     ],
   },
