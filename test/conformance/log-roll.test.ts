@@ -15,7 +15,7 @@ import { createNodeEnv } from '../../src/env/node-env.js';
 import { faultyPort } from '../support/fault-control.js';
 import { closeRigs } from '../support/log-rig.js';
 import { nativeFactory } from '../support/native-factory.js';
-import { preloadedControl, preloadedEnv } from '../support/preloaded-faults.js';
+import { preloadedControl, preloadedEnv } from '../support/preload/preloaded-faults.js';
 import { RollScene } from '../support/roll-scene.js';
 import { rollDifferenceTests, rollTests } from './log-roll-suite.js';
 import { unitTests } from './log-units-suite.js';
