@@ -335,29 +335,43 @@ export class FileSet {
   }
 }
 
-/** Creates what is missing, from the top down, each entry durable before the next. */
+/**
+ * Creates what is missing, from the top down, each entry durable before the next. On return the entry of `path` is durable, whoever
+ * made it: one that died between making and syncing it has left a directory that a power loss takes away, with all that is in it.
+ */
 async function makeDirectories(env: Env, path: string): Promise<void> {
   const { files } = env;
   const missing: string[] = [];
-  for (let at = path; ; at = join(at, '..')) {
+  let top = path;
+  for (; ; top = join(top, '..')) {
     try {
-      const stat = await files.stat(at);
-      if (!stat.isDirectory) throw new AofError('AOF_IO', `${at} is not a directory`, { path: at });
+      const stat = await files.stat(top);
+      if (!stat.isDirectory) throw new AofError('AOF_IO', `${top} is not a directory`, { path: top });
       break;
     } catch (error) {
-      if (errnoCode(error) !== 'ENOENT') throw toAofError(error, 'looking at', at);
-      missing.unshift(at);
+      if (errnoCode(error) !== 'ENOENT') throw toAofError(error, 'looking at', top);
+      missing.unshift(top);
     }
   }
+  await syncEntry(env, top, top === path);
   for (const directory of missing) {
     try {
-      await files.mkdir(directory).catch((error: unknown) => {
-        if (errnoCode(error) !== 'EEXIST') throw error;
-      });
-      await files.syncDirectory(join(directory, '..'));
+      await files.mkdir(directory);
     } catch (error) {
-      throw toAofError(error, 'creating directory', directory);
+      if (errnoCode(error) !== 'EEXIST') throw toAofError(error, 'creating directory', directory);
     }
+    await syncEntry(env, directory, true);
+  }
+}
+
+/** `isOurs`: nobody else makes it. Above that a directory may belong to somebody who does not let us look into it. */
+async function syncEntry(env: Env, directory: string, isOurs: boolean): Promise<void> {
+  const parent = join(directory, '..');
+  try {
+    await env.files.syncDirectory(parent);
+  } catch (error) {
+    const isDenied = ['EACCES', 'EPERM', 'EROFS', 'EINVAL'].includes(errnoCode(error));
+    if (isOurs || !isDenied) throw toAofError(error, 'cannot sync the directory', parent);
   }
 }
 
