@@ -287,7 +287,11 @@ export class Engine extends EventEmitter<EngineEvents> {
       // Off is off: nothing is owed to a log that is no more.
       this.#lastFailure = null;
       this.#ended = null;
-      await this.#fileSet.release();
+      // Nor is it on again because a lock file cannot be removed: configuration and log would say two things.
+      await this.#fileSet.release().catch((error: unknown) => {
+        const { message } = toAofError(error, 'releasing', this.#settings.dir);
+        this.#env.logger.log('warning', `appendonly is off, but its lock file could not be removed: ${message}`);
+      });
     });
   }
 

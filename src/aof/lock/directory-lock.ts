@@ -119,9 +119,13 @@ class Opener implements DirectoryLock {
 
   async release(): Promise<void> {
     const { files } = this.options.env;
-    await unlinkIfThere(files, this.tempPath);
-    await unlinkIfThere(files, this.path);
-    for (const fileLock of this.fileLocks.splice(0)) fileLock.release();
+    try {
+      await unlinkIfThere(files, this.tempPath);
+      await unlinkIfThere(files, this.path);
+    } finally {
+      // A file that cannot be removed is found dead by this then, where flock is.
+      for (const fileLock of this.fileLocks.splice(0)) fileLock.release();
+    }
   }
 
   private async announceAndLook(): Promise<'held' | 'swept' | Rival> {
