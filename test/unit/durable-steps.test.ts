@@ -178,6 +178,20 @@ describe('the order of steps', () => {
     expect(steps.slice(from, from + 14)).toEqual([...made(BASE), ...switched, ...made(INCR), ...switched]);
   });
 
+  it('of close: everything is synced, then the mark that says so, which is synced too; the lock goes last', async () => {
+    const files = new MemoryFiles('/data');
+    const { env, engine } = engineOn(files, true);
+    await outcome(env, engine.open());
+    engine.noteAppended(engine.propagator?.append(0, ['SET', 'a', '1']) ?? -1);
+    files.operations.length = 0;
+    expect(await outcome(env, engine.close())).toBe('resolved');
+    const steps = files.operations
+      .filter((step) => /^(write|datasync|close|unlink) /.test(step))
+      .map((step) => step.split(' ')[0]);
+    expect(steps).toEqual(['write', 'datasync', 'write', 'datasync', 'close', 'unlink', 'unlink']);
+    expect(files.operations.filter((step) => step.startsWith('unlink')).every((step) => step.includes('lock'))).toBe(true);
+  });
+
   it('of the upgrade: the new place is durable before the old one is empty', async () => {
     const scene = SCENES[2] as Scene;
     const files = await scene.files();
