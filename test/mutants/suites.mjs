@@ -67,7 +67,13 @@ export class Suites {
         i++;
       } while (ms > 0 && i < candidates.length && ms + candidates[i].ms <= BATCH_MS);
       const outcome = await this.runVitest(backend, batch, LIMIT_BASE_MS + 4 * ms);
-      if (outcome !== null) return outcome;
+      if (outcome === null) continue;
+      // Where real time passes a busy machine may fail a test: it has to fail twice.
+      if (outcome.startsWith('test/unit/') || outcome.startsWith('time limit')) return outcome;
+      const again = await this.runVitest(backend, [outcome.split(':')[0]], LIMIT_BASE_MS + 4 * ms);
+      if (again !== null) return again;
+      console.log(`not again: ${outcome}`);
+      i -= batch.length - batch.indexOf(outcome.split(':')[0]) - 1;
     }
     return null;
   }

@@ -178,6 +178,16 @@ describe('the order of steps', () => {
     expect(steps.slice(from, from + 14)).toEqual([...made(BASE), ...switched, ...made(INCR), ...switched]);
   });
 
+  it('of any start: nothing is read of the directory before the lock is held', async () => {
+    const files = await closedLog();
+    files.operations.length = 0;
+    await play(SCENES[1] as Scene, files);
+    const isHeld = files.operations.findLastIndex((step) => /^rename .*temp-.*lock/.test(step));
+    const isRead = files.operations.findIndex((step) => step.endsWith(MANIFEST) || step.endsWith('/data/appendonly.aof'));
+    expect(isHeld).toBeGreaterThan(0);
+    expect(isRead).toBeGreaterThan(isHeld);
+  });
+
   it('of close: everything is synced, then the mark that says so, which is synced too; the lock goes last', async () => {
     const files = new MemoryFiles('/data');
     const { env, engine } = engineOn(files, true);
