@@ -55,6 +55,12 @@ if (given.list) {
 
 async function run() {
   const scratch = new ScratchCopy(root, given.scratch);
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      scratch.stop();
+      process.exit(1);
+    });
+  }
   const suites = new Suites(scratch);
   const results = readResults();
   const tests = words(given.tests);

@@ -10,8 +10,9 @@ const ADDON = 'build/Release/everysec.node';
 export class ScratchCopy {
   /** Makes it anew; Rust's target directory stays from earlier runs. */
   constructor(root, directory) {
-    this.root = root;
     this.directory = directory;
+    /** Process id of the leader of what runs. */
+    this.running = null;
     mkdirSync(directory, { recursive: true });
     for (const name of [...COPIED, 'Cargo.lock', 'dist', 'node_modules']) {
       rmSync(join(directory, name), { recursive: true, force: true });
@@ -83,9 +84,10 @@ export class ScratchCopy {
       });
       let output = '';
       let isLate = false;
+      this.running = child.pid;
       const timer = setTimeout(() => {
         isLate = true;
-        process.kill(-child.pid, 'SIGKILL');
+        this.stop();
       }, limitMs);
       child.stdout.on('data', (chunk) => (output += chunk));
       child.stderr.on('data', (chunk) => (output += chunk));
@@ -93,12 +95,20 @@ export class ScratchCopy {
       child.on('exit', () => {
         clearTimeout(timer);
         // Servers of tests that were broken off.
-        try {
-          process.kill(-child.pid, 'SIGKILL');
-        } catch {}
+        this.stop();
       });
       child.on('close', (status) => resolve({ status, output, isLate }));
     });
+  }
+
+  /** Ends what run() has started, with all that it has started itself. */
+  stop() {
+    try {
+      if (this.running !== null) process.kill(-this.running, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+    this.running = null;
   }
 
   env(more) {
