@@ -84,7 +84,14 @@ export class Suites {
   async runVitest(backend, files, limitMs) {
     const report = join(this.scratch.directory, 'report.json');
     rmSync(report, { force: true });
-    const args = ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`];
+    const args = [
+      'node_modules/vitest/vitest.mjs',
+      'run',
+      '--bail=1',
+      '--testTimeout=40000',
+      '--reporter=json',
+      `--outputFile=${report}`,
+    ];
     const env = backend === 'native' ? { EVERYSEC_REQUIRE_NATIVE: '1' } : { EVERYSEC_BACKEND: 'fallback' };
     const { status, output, isLate } = await this.scratch.run(process.execPath, [...args, ...files], env, limitMs);
     if (isLate) return `time limit: ${files.join(', ')}`;

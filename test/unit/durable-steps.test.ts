@@ -166,7 +166,13 @@ describe('the order of steps', () => {
     await play({ name: '', files: async () => files, commands: [] }, files);
     const steps = stepsOf(files, /data|^syncDirectory/).filter((step) => !/lock/.test(step) && !/^open:read/.test(step));
     // The first one is of the directory that was there: whoever made it may have died before that.
-    expect(steps.slice(0, 5)).toEqual(['syncDirectory /', 'mkdir /data', 'syncDirectory /', `mkdir ${AOF}`, 'syncDirectory /data']);
+    expect(steps.slice(0, 5)).toEqual([
+      'syncDirectory /',
+      'mkdir /data',
+      'syncDirectory /',
+      `mkdir ${AOF}`,
+      'syncDirectory /data',
+    ]);
     const made = (path: string) => [`open:create ${path}`, `sync ${path}`, `syncDirectory ${AOF}`];
     const switched = [
       `open:replace ${TEMP_MANIFEST}`,
