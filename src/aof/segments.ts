@@ -27,6 +27,8 @@ export class Segments implements RollFiles {
   readonly #manifests: ManifestStore;
   #current: Segment | null = null;
   #lastSeq = 0;
+  /** During a change of files: the segment for what comes after the cut. Nothing was written to it. */
+  waiting: Segment | null = null;
 
   constructor(options: SegmentsOptions) {
     this.#env = options.env;
@@ -60,6 +62,13 @@ export class Segments implements RollFiles {
       return incrName(this.#appendfilename, at);
     });
     return { segment: { name, seq, lsn, isNamed: false }, target: { path, position: 0, session: this.newSession() } };
+  }
+
+  takesOver(fresh: Segment): Segment {
+    const { waiting } = this;
+    if (waiting === null) return fresh;
+    this.waiting = fresh;
+    return waiting;
   }
 
   async nameSegments(segments: readonly Segment[]): Promise<void> {

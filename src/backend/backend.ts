@@ -110,7 +110,7 @@ export const Status = {
   /** How long the write(2) or fdatasync that is under way has lasted, microseconds; 0 when idle. */
   writeAgeMicros: 16,
   syncAgeMicros: 17,
-  /** Bytes that write(2) took since open, over all targets, annotations included. */
+  /** Bytes that write(2) took since open, over all targets, annotations included; what a roll takes over counts in the new file only. */
   totalWrittenBytes: 18,
   /** 32 counters: fdatasync calls that took [2^i, 2^(i+1)) microseconds (0 falls into the first). */
   syncHistogram: 32,
@@ -136,6 +136,8 @@ export const BlockLogFault = {
 export interface RollCut {
   readonly offset: number;
   readonly lsn: number;
+  /** LSN of the first payload byte of the file that took over: below `lsn` by the SELECT in front, where there is one. */
+  readonly fileLsn: number;
 }
 
 export type Arg = string | Uint8Array | number;
@@ -228,9 +230,11 @@ export interface BlockLog {
    * `offset` is relative to the file that was current when roll() was called. A fault of the new file is a fault like any
    * other, and roll() may be called again with yet another file.
    *
+   * Between switchToNext() and resumeTarget() it is the file that openNext() opened which takes over what the old one owes; it is
+   * drained, synced and closed in its turn. `target` waits in its place for what was appended after the switch.
+   *
    * Rejects, with everything as it was (the fault too): when the target cannot be opened; with AOF_FAILED when bytes that are
-   * written and not synced are no longer in memory (retainUntilSynced false), the file is gone or a thread has died; with AOF_BUSY between
-   * switchToNext() and resumeTarget(), where the old file cannot be given up yet.
+   * written and not synced are no longer in memory (retainUntilSynced false), the file is gone or a thread has died.
    */
   roll(target: BlockLogTarget): Promise<RollCut>;
   /** Cuts the current file back to `offset` bytes; only while nothing is unwritten. Not durable on return. Written bytes are let go. */

@@ -207,9 +207,6 @@ class GuardedLog implements BlockLog {
     must(!this.isTruncating && this.rolling === null, 'roll() while the file is cut or given up');
     this.inner.status(this.numbers);
     must(this.number(Status.fault) !== BlockLogFault.none, 'roll() without a fault');
-    if (this.nextFile === 'switched') {
-      throw new AofError('AOF_BUSY', `cannot roll to ${target.path} while the file is changed`, { path: target.path });
-    }
     const rolled = this.inner.roll(target);
     this.rolling = rolled.then(
       () => {},

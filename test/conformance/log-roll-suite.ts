@@ -5,10 +5,10 @@
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Backend, BlockLimits, BlockLogFault, type BlockLogOptions, type RollCut } from '../../src/backend/backend.js';
+import { type Backend, BlockLimits, BlockLogFault, type BlockLogOptions } from '../../src/backend/backend.js';
 import type { FaultControl } from '../support/fault-control.js';
 import { closeRigs, type LogRig } from '../support/log-rig.js';
-import { RollScene } from '../support/roll-scene.js';
+import { type CutPlace, RollScene } from '../support/roll-scene.js';
 import { Random, sized, testSeed } from '../support/seeded-random.js';
 import { encodeRecord } from './oracle.js';
 
@@ -77,7 +77,7 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       expect([rig.stat('syncedLsn'), rig.stat('writtenLsn')]).toEqual([lsn + 27, lsn + 27]);
       const newSize = rig.file(scene.path).length;
       expect([rig.stat('writtenOffset'), rig.stat('syncedOffset')]).toEqual([newSize, newSize]);
-      expect(rig.stat('totalWrittenBytes')).toBe(size + newSize);
+      expect(rig.stat('totalWrittenBytes')).toBe(end + newSize);
       await scene.verify();
       await rig.until(() => descriptorsOn(rig.path) === 0);
     });
@@ -540,18 +540,139 @@ export function rollTests({ name, makeBackend, faults }: FaultyFactory): void {
       await rig.until(() => descriptorsOn(path) === 0);
     });
 
-    it('between switchToNext() and resumeTarget() it is refused as busy', async () => {
-      const scene = await openSynced();
-      const { rig } = scene;
-      const next = rig.makeFile('next.aof');
-      await rig.log.openNext({ path: next, position: 0, session: 'feed0002' });
-      faults.script('datasync', { code: 'EIO' });
-      scene.append('SET', 'k', 'v');
-      rig.log.switchToNext();
-      await failed(scene);
-      const target = { path: rig.makeFile('other.aof'), position: 0, session: 'feed0003' };
-      await expect(rig.log.roll(target)).rejects.toMatchObject({ code: 'AOF_BUSY', path: target.path });
-      expect([rig.stat('fault'), rig.stat('retargetStage')]).toEqual([BlockLogFault.sync, 1]);
+    describe('while the file is changed', () => {
+      const drained = ({ rig }: RollScene) => rig.until(() => rig.stat('retargetStage') === 2);
+
+      /** The rest of the cut, and what is appended behind it. */
+      async function finish(scene: RollScene): Promise<void> {
+        const { rig } = scene;
+        await drained(scene);
+        scene.resumeTarget();
+        await rig.flush(true);
+        expect([rig.stat('fault'), rig.stat('syncedLsn')]).toEqual([0, rig.stat('appendedLsn')]);
+        scene.append('SET', 'last', 'v');
+        await rig.flush(true);
+        await scene.verify();
+      }
+
+      it('the file that waits takes over what the old one owes, and the new one waits for what comes after the switch', async () => {
+        const scene = await openSynced();
+        const { rig } = scene;
+        const cutLsn = rig.stat('appendedLsn');
+        const end = rig.file().length;
+        faults.script('datasync', { code: 'EIO' });
+        scene.append('SET', 'before', 'v');
+        await scene.switchToNext();
+        const switchLsn = rig.stat('appendedLsn');
+        scene.select(3);
+        scene.append('SET', 'behind', 'v');
+        rig.log.flush(true);
+        await failed(scene);
+        expect([rig.stat('fault'), rig.stat('retargetStage')]).toEqual([BlockLogFault.sync, 1]);
+        expect(await scene.roll()).toEqual({ offset: end, lsn: cutLsn });
+        await drained(scene);
+        expect([rig.stat('writtenLsn'), rig.stat('syncedLsn')]).toEqual([switchLsn, switchLsn]);
+        scene.append('SET', 'held', 'v');
+        await finish(scene);
+        const sessions = scene.blocks().filter(({ line }) => line.includes(' s='));
+        expect(sessions).toHaveLength(1);
+      });
+
+      it('the file that took over fails as well: the next one does, in its turn', async () => {
+        const scene = await openSynced();
+        faults.script('datasync', { code: 'EIO' }, { code: 'EIO' });
+        scene.append('SET', 'before', 'v');
+        await scene.switchToNext();
+        scene.select(3);
+        scene.append('SET', 'behind', 'v');
+        await failed(scene);
+        await scene.roll();
+        await failed(scene);
+        expect(await scene.roll()).toEqual({ offset: 0, lsn: expect.any(Number) });
+        await finish(scene);
+      });
+
+      it('a full disk in the middle of it: what the old file took in part is taken over whole', async () => {
+        const scene = await openSynced();
+        scene.append('SET', 'before', 'v'.repeat(1000));
+        fillDiskAfter(300);
+        await scene.switchToNext();
+        scene.append('SET', 'behind', 'v');
+        await failed(scene);
+        faults.script('write');
+        await scene.roll();
+        await finish(scene);
+      });
+
+      it('a fault of the next file is an ordinary roll again', async () => {
+        const scene = await openSynced();
+        const { rig } = scene;
+        scene.append('SET', 'before', 'v');
+        await scene.switchToNext();
+        await drained(scene);
+        scene.resumeTarget();
+        scene.select(3);
+        scene.append('SET', 'behind', 'v');
+        await failSync(scene);
+        await scene.roll();
+        await rig.idle();
+        scene.append('SET', 'last', 'v');
+        await rig.flush(true);
+        await scene.verify();
+      });
+
+      it('closing in the middle of it waits for nobody', async () => {
+        const scene = await openSynced();
+        faults.script('datasync', { code: 'EIO' }, { code: 'EIO' });
+        scene.append('SET', 'before', 'v');
+        await scene.switchToNext();
+        await failed(scene);
+        await scene.roll();
+        await scene.rig.close();
+      });
+
+      it('random appends, switches, faults and rolls: the files hold what was appended, once, and each is clean', async () => {
+        const seed = testSeed();
+        const random = new Random(seed);
+        for (let round = 0; round < sized(15, 300); round++) {
+          const scene = await open({ checksum: random.chance(0.8) });
+          const { rig } = scene;
+          const appendSome = (most: number) => {
+            for (let i = random.below(most); i > 0; i--) {
+              if (random.chance(0.2)) scene.select(random.below(16));
+              scene.append('SET', `k${i}`, 'x'.repeat(random.below(random.chance(0.1) ? 300_000 : 300)));
+              if (random.chance(0.2)) rig.log.flush(random.chance(0.5));
+            }
+          };
+          appendSome(20);
+          if (random.chance(0.7)) await rig.flush(true);
+          appendSome(20);
+          const failures = random.below(3);
+          faults.script('datasync', ...Array.from({ length: failures }, () => ({ code: 'EIO' })));
+          await scene.switchToNext();
+          scene.select(random.below(16));
+          appendSome(10);
+          for (;;) {
+            await rig.until(() => rig.stat('fault') !== 0 || rig.stat('retargetStage') === 2);
+            if (rig.stat('fault') === 0) break;
+            await scene.roll();
+            appendSome(5);
+          }
+          scene.resumeTarget();
+          appendSome(5);
+          rig.log.flush(true);
+          for (;;) {
+            await rig.until(() => rig.stat('fault') !== 0 || rig.stat('syncedLsn') === rig.stat('appendedLsn'));
+            if (rig.stat('fault') === 0) break;
+            await scene.roll();
+          }
+          expect(rig.stat('syncedLsn'), `seed ${seed} round ${round}`).toBe(rig.stat('appendedLsn'));
+          await scene.verify().catch((error: unknown) => {
+            throw new Error(`seed ${seed} round ${round}`, { cause: error });
+          });
+          await rig.close();
+        }
+      });
     });
 
     it('with the next file open already, it comes before the switch', async () => {
@@ -683,10 +804,13 @@ export function rollDifferenceTests(factories: readonly FaultyFactory[]): void {
   });
 }
 
-async function runQuietly({ makeBackend, faults }: FaultyFactory, random: Random): Promise<{ files: Buffer[]; cuts: RollCut[] }> {
+async function runQuietly(
+  { makeBackend, faults }: FaultyFactory,
+  random: Random,
+): Promise<{ files: Buffer[]; cuts: CutPlace[] }> {
   const scene = await RollScene.open(makeBackend(), { checksum: random.chance(0.8) });
   const { rig } = scene;
-  const cuts: RollCut[] = [];
+  const cuts: CutPlace[] = [];
   for (let step = 0; step < 150; step++) {
     const dice = random.below(100);
     if (dice < 50) scene.append('SET', `k${step}`, random.bytes(random.logBetween(1, random.chance(0.1) ? 300_000 : 2000)));

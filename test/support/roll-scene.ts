@@ -22,10 +22,14 @@ interface Piece {
   readonly lsn: number | null;
 }
 
+export type CutPlace = Pick<RollCut, 'offset' | 'lsn'>;
+
 export class RollScene {
   private readonly backend: Backend;
   private readonly appended: Buffer[] = [];
   private readonly files: SceneFile[];
+  /** The one behind the change of files that is under way. */
+  private waiting: SceneFile | null = null;
   /** LSN behind each SELECT. */
   private readonly selects: { lsn: number; db: number }[] = [];
 
@@ -67,25 +71,46 @@ export class RollScene {
   }
 
   /** What a roll would say now, when everything is synced. */
-  measureCut(): RollCut {
+  measureCut(): CutPlace {
     return { offset: this.rig.file(this.path).length, lsn: this.rig.stat('syncedLsn') };
   }
 
-  async roll(session = (0xfeed_0000 + this.files.length).toString(16)): Promise<RollCut> {
-    const { rig, last } = this;
-    // Perhaps on another disk.
+  /** What is appended from now on goes to a next file, which waits until the old one is left. */
+  async switchToNext(): Promise<void> {
+    const path = this.makeFile();
+    await this.rig.log.openNext({ path, position: 0, session: (0xfeed_0000 + this.files.length).toString(16) });
+    this.rig.log.switchToNext();
+    this.waiting = { path, lsn: this.rig.stat('appendedLsn'), lead: Buffer.alloc(0), end: Number.POSITIVE_INFINITY };
+    this.selects.push({ lsn: this.waiting.lsn, db: 0 });
+  }
+
+  /** Once the old file is left. */
+  resumeTarget(): void {
+    if (this.waiting !== null) this.files.push(this.waiting);
+    this.waiting = null;
+    this.rig.log.resumeTarget();
+  }
+
+  async roll(session = (0xfeed_0010 + this.files.length).toString(16)): Promise<CutPlace> {
+    const { rig, last, waiting } = this;
+    const path = this.makeFile();
+    const { fileLsn, ...cut } = await rig.log.roll({ path, position: 0, session });
+    const isBefore = ({ lsn }: { lsn: number }) => lsn <= cut.lsn && !(waiting !== null && lsn === waiting.lsn);
+    const select = encodeRecord('SELECT', this.selects.findLast(isBefore)?.db ?? 0);
+    const lead = cut.lsn < select.length ? Buffer.alloc(0) : select;
+    expect(fileLsn).toBe(cut.lsn - lead.length);
+    last.end = cut.offset;
+    // The file that waits takes over, and the new one waits in its place.
+    if (waiting !== null) this.waiting = { ...waiting, path };
+    this.files.push({ path: waiting?.path ?? path, lsn: cut.lsn, lead, end: Number.POSITIVE_INFINITY });
+    return cut;
+  }
+
+  /** Perhaps on another disk. */
+  private makeFile(): string {
     const path = join(makeDirectory(), `rolled.${this.files.length}.aof`);
     writeFileSync(path, '');
-    const cut = await rig.log.roll({ path, position: 0, session });
-    const select = encodeRecord('SELECT', this.selects.findLast(({ lsn }) => lsn <= cut.lsn)?.db ?? 0);
-    last.end = cut.offset;
-    this.files.push({
-      path,
-      lsn: cut.lsn,
-      lead: cut.lsn < select.length ? Buffer.alloc(0) : select,
-      end: Number.POSITIVE_INFINITY,
-    });
-    return cut;
+    return path;
   }
 
   /** Once all is written: the files hold what was appended, once, and a reader finds each of them clean. */
@@ -103,7 +128,7 @@ export class RollScene {
       expect(payload.subarray(0, file.lead.length).toString(), file.path).toBe(file.lead.toString());
       payloads.push(payload.subarray(file.lead.length));
       lsn = start + payload.length;
-      const endOffset = isCut ? { endOffset: file.end } : {};
+      const endOffset = Number.isFinite(file.end) ? { endOffset: file.end } : {};
       const reader = this.backend.openReader({ path: file.path, lsn: start, ...endOffset });
       const { outcome } = await readWhole(reader);
       await reader.close();

@@ -131,7 +131,7 @@ export class ScriptedLog implements BlockLog {
   /** What a roll that works does: the fault is gone, everything un-synced is to be written again. */
   takeOver(target: BlockLogTarget): RollCut {
     const lsn = this.value('syncedLsn');
-    const cut = { offset: lsn - this.startLsn, lsn };
+    const cut = { offset: lsn - this.startLsn, lsn, fileLsn: lsn };
     this.startLsn = lsn;
     this.targets.push(target);
     this.fails(BlockLogFault.none, 0);

@@ -275,3 +275,31 @@ describe('listeners', () => {
     expect(it.engine.failure?.code).toBe('AOF_FAILED');
   });
 });
+
+describe('INFO', () => {
+  it('aof_current_size is the size of the files as far as they count, also after rolls', async () => {
+    const it = await opened({ appendfsync: 'always' });
+    const { files } = it.env;
+    const sizeOf = () => {
+      const extra = { usedMemory: 0, dirty: 0, lastSaveSeconds: 0, keysExpiredOnLoad: 0, keysLoaded: 0 };
+      return new Map<string, unknown>(it.engine.info(extra)).get('aof_current_size');
+    };
+    const onDisk = () =>
+      files
+        .paths()
+        .filter((path) => path.endsWith('.aof'))
+        .reduce((sum, path) => sum + (files.content(path)?.length ?? 0), 0);
+    const synced = () => outcome(it.env, it.engine.synced(it.engine.appendedLsn));
+    append(it, 'SET', 'a', '1');
+    await synced();
+    expect(sizeOf()).toBe(onDisk());
+    for (let i = 0; i < 3; i++) {
+      files.failNext(/^datasync .*incr/, 'EIO', { times: 1 + (i % 2) });
+      append(it, 'SET', `k${i}`, 'v'.repeat(1000));
+      await synced();
+      await it.env.settle();
+      expect(sizeOf()).toBe(onDisk());
+    }
+    await outcome(it.env, it.engine.close());
+  });
+});

@@ -387,3 +387,25 @@ describe('closing', () => {
     expect(isClosed).toBe(true);
   });
 });
+
+describe('a failed fdatasync of the old file while files are changed', () => {
+  it('the segment that waits is named, the old one cut, and a new one waits', async () => {
+    const { env, log, segments, health, failSync, progress, lineOf, files } = await healthRig();
+    const { segment } = await segments.createSegment(1000);
+    segments.waiting = segment;
+    log.set('retargetStage', 1);
+    const waiting = failSync();
+    await env.settle();
+    expect(log.calls.filter((call) => call.startsWith('roll'))).toEqual([`roll ${DIRECTORY}/${incr(3)}`]);
+    // The old file's part is synced there; what comes after the cut waits.
+    log.set('syncedLsn', 1010);
+    log.set('retargetStage', 2);
+    progress();
+    await env.settle();
+    expect([health.condition, waiting.now]).toEqual(['ready', 'pending']);
+    expect(lineOf(1)).toBe('file a.1.incr.aof seq 1 type i lsn 0');
+    expect(lineOf(2)).toBe('file a.2.incr.aof seq 2 type i lsn 1000');
+    expect([lineOf(3), segments.waiting?.name, segments.currentSegment.name]).toEqual(['', incr(3), incr(2)]);
+    expect(files.content(`${DIRECTORY}/${incr(3)}`)).toBe('');
+  });
+});

@@ -148,8 +148,10 @@ impl<F: LogFile> BlockLog<F> {
         }
         let (target, session) = self.opened.take()?;
         self.buffer.seal();
+        let start = self.buffer.start();
         self.buffer.begin_target(session);
         let mut state = self.shared.lock();
+        state.switch_start = start;
         state.switch_total = state.queued_total;
         state.next = Some(target);
         state.stage = Stage::Draining;
@@ -186,8 +188,8 @@ impl<F: LogFile> BlockLog<F> {
         self.shared.syncer_wake.notify_one();
     }
 
-    /// The end of a roll: what the old file does not hold durably goes to `file`, which is empty. Returns the old file, to be
-    /// closed. Err: the words why it cannot be; it is abandoned then.
+    /// The end of a roll: what the old file does not hold durably goes to `file`, which is empty; between switch_to_next() and
+    /// resume_target() to the file that waits, whose place `file` takes. Returns the old file, to be closed. Err: the words why it cannot be; it is abandoned then.
     pub fn take_over(&mut self, file: F, session: Session) -> Result<(RollCut, Option<F>), &'static str> {
         let start = self.buffer.start();
         let (target, stamper) = (Target::new(file, 0), self.buffer.stamper());

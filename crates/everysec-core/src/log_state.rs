@@ -91,6 +91,8 @@ pub struct State<F> {
     /// The one after the change of files that is under way, and the total at which it begins.
     pub next: Option<Target<F>>,
     pub switch_total: u64,
+    /// The LSN there, and the database that was selected before it.
+    pub switch_start: (u64, u32),
     pub stage: Stage,
 
     /// Sealed and not wholly written. While a write is under way its blocks are in the hands of who writes.
@@ -109,6 +111,8 @@ pub struct State<F> {
 
     pub queued_total: u64,
     pub written_total: u64,
+    /// Of these, what a roll has taken over: it was written, or will be, once more.
+    pub retaken_total: u64,
     pub synced_total: u64,
     pub written_lsn: u64,
     pub synced_lsn: u64,
@@ -150,6 +154,7 @@ impl<F: LogFile> State<F> {
             target,
             next: None,
             switch_total: 0,
+            switch_start: (0, 0),
             stage: Stage::None,
             queue: VecDeque::new(),
             head_taken: 0,
@@ -161,6 +166,7 @@ impl<F: LogFile> State<F> {
             pool: Vec::new(),
             queued_total: 0,
             written_total: 0,
+            retaken_total: 0,
             synced_total: 0,
             written_lsn: lsn,
             synced_lsn: lsn,

@@ -6,7 +6,7 @@ use crate::block::Block;
 use crate::block_format::{Session, Stamp};
 use crate::fs::LogFile;
 use crate::limits::ANNOTATION_BYTES;
-use crate::log_state::{State, Target};
+use crate::log_state::{Stage, State, Target};
 use crate::stamper::Stamper;
 
 /// Where the old file counts to.
@@ -16,16 +16,23 @@ pub struct RollCut {
     pub offset: u64,
     /// The LSN there.
     pub lsn: u64,
+    /// LSN of the first payload byte of the file that took over: below `lsn` by its SELECT.
+    pub file_lsn: u64,
 }
 
-/// Moves `state` to `target`, an empty file. `filling`: LSN and database where the filling block begins. Nothing may be under way. Returns the old file too. Err: what `target` needs is not here; nothing is changed.
+/// What a roll gives back: the cut, and the old file.
+pub type Rolled<F> = (RollCut, Option<Arc<F>>);
+
+/// Moves `state` to `fresh`, an empty file; between switch_to_next() and resume_target() to the file that waits, and `fresh` waits in
+/// its place. `session`: of what is taken over. `filling`: LSN and database where the filling block begins. Nothing may be under
+/// way. Err: what the new file needs is not here; nothing is changed.
 pub fn take_over<F: LogFile>(
     state: &mut State<F>,
-    target: Target<F>,
+    fresh: Target<F>,
     session: Session,
     stamper: &mut Stamper,
     filling: (u64, u32),
-) -> Result<(RollCut, Option<Arc<F>>), &'static str> {
+) -> Result<Rolled<F>, &'static str> {
     if state.is_dead {
         return Err("a thread of the log has died");
     }
@@ -39,13 +46,65 @@ pub fn take_over<F: LogFile>(
     if start_total > state.synced_total || start_lsn > state.units.start_at(state.durable_lsn) {
         return Err("what is written and not synced is no longer in memory");
     }
-    let offset = state.target.written_offset - (state.written_total - start_total);
+    let retaken = state.written_total - start_total;
+    let offset = state.target.written_offset - retaken;
+    let waiting = state.next.take();
+    let is_switched = waiting.is_some();
+    let switch_total = if is_switched { state.switch_total } else { u64::MAX };
 
     let all = state.retained.drain(..).chain(state.queue.drain(..));
     // Marks and the SELECT of an earlier roll carry nothing to take over.
-    let blocks: Vec<Block> = all.filter(|block| !block.is_lead && !block.is_mark()).collect();
-    let first = blocks.first();
-    let (lsn, db) = first.map_or(filling, |block| (block.lsn(), block.db()));
+    let (owed, later): (Vec<Block>, Vec<Block>) = all
+        .filter(|block| !block.is_lead && (!block.is_mark() || block.end_total > switch_total))
+        .partition(|block| block.end_total <= switch_total);
+    let (lsn, file_lsn) = requeue(
+        state,
+        owed,
+        session,
+        stamper,
+        if is_switched { state.switch_start } else { filling },
+    );
+    let had_requests = state.sync_requests.back().is_some_and(|total| *total > switch_total);
+    state.retaken_total += retaken;
+    state.switch_total = state.queued_total;
+    // Stamped for the file that waits, whichever it is.
+    for block in later {
+        state.queue_up(block);
+    }
+
+    let next = match waiting {
+        Some(waiting) => {
+            state.next = Some(fresh);
+            waiting
+        }
+        None => fresh,
+    };
+    let old = std::mem::replace(&mut state.target, next);
+    state.write_failure = None;
+    state.sync_failure = None;
+    state.is_cut = false;
+    state.is_rolling = false;
+    state.sync_requests.clear();
+    // A change of files syncs what belongs to the one that is left by itself.
+    if had_requests || !is_switched {
+        state.request_sync();
+    }
+    Ok((RollCut { offset, lsn, file_lsn }, old.file))
+}
+
+/// Puts the blocks that are owed into the queue of an empty file, behind a SELECT. Returns the LSN at which they begin, and the
+/// file's.
+fn requeue<F: LogFile>(
+    state: &mut State<F>,
+    owed: Vec<Block>,
+    session: Session,
+    stamper: &mut Stamper,
+    end: (u64, u32),
+) -> (u64, u64) {
+    // Where blocks are sealed for a file that waits, its session stays the one that is going on.
+    let going_on = stamper.clone();
+    let first = owed.first();
+    let (lsn, db) = first.map_or(end, |block| (block.lsn(), block.db()));
     let seconds = first.map_or(stamper.seconds(), Block::seconds);
     let was_annotated = stamper.is_annotated();
     let lead = make_lead(lsn, db, seconds, first.map_or(was_annotated, Block::is_annotated));
@@ -59,20 +118,16 @@ pub fn take_over<F: LogFile>(
     state.synced_total = state.written_total;
     state.written_lsn = lsn;
     state.durable_lsn = file_lsn;
-    for mut block in lead.into_iter().chain(blocks) {
+    for mut block in lead.into_iter().chain(owed) {
         block.stamp_again(stamper, block.lsn() - file_lsn);
         state.queue_up(block);
     }
-    stamper.set_annotated(was_annotated);
-
-    let old = std::mem::replace(&mut state.target, target);
-    state.write_failure = None;
-    state.sync_failure = None;
-    state.is_cut = false;
-    state.is_rolling = false;
-    state.sync_requests.clear();
-    state.request_sync();
-    Ok((RollCut { offset, lsn }, old.file))
+    if state.stage == Stage::Draining {
+        *stamper = going_on;
+    } else {
+        stamper.set_annotated(was_annotated);
+    }
+    (lsn, file_lsn)
 }
 
 /// The SELECT of the database in which what ends up behind it begins. None: LSNs leave no room, because the log has just begun.

@@ -3,6 +3,7 @@
 
 use crate::block_format::{Session, Stamp};
 
+#[derive(Clone)]
 pub struct Stamper {
     is_annotated: bool,
     session: Session,

@@ -350,6 +350,7 @@ impl JsLog {
         let object = js::object(env)?;
         js::set(env, object, c"offset", js::number(env, cut.offset as f64)?)?;
         js::set(env, object, c"lsn", js::number(env, cut.lsn as f64)?)?;
+        js::set(env, object, c"fileLsn", js::number(env, cut.file_lsn as f64)?)?;
         Ok(object)
     }
 

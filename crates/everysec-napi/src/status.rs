@@ -59,7 +59,7 @@ pub fn fill<F: LogFile>(out: &mut [f64], state: &State<F>, appended_lsn: u64, fi
         f64::from(state.stage as u8),
         state.write.age_micros() as f64,
         state.sync.age_micros() as f64,
-        state.written_total as f64,
+        (state.written_total - state.retaken_total) as f64,
     ];
     out[..numbers.len()].copy_from_slice(&numbers);
     for (slot, count) in out[HISTOGRAM..].iter_mut().zip(state.sync_histogram) {

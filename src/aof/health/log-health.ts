@@ -2,7 +2,7 @@
  * ready -> degraded -> ready, or failed: what a fault of the log means for those who append and wait. fault-policy decides, roll.ts
  * performs; this keeps the state, the refusal that writers read, and the clock of retries.
  */
-import { type BlockLog, BlockLogFault } from '../../backend/backend.js';
+import { type BlockLog, BlockLogFault, Status } from '../../backend/backend.js';
 import type { Env } from '../../env/env.js';
 import { AofError, toAofError } from '../../errors.js';
 import { errnoText } from '../errno-text.js';
@@ -195,12 +195,14 @@ export class LogHealth {
       };
       this.#onLook = () => {
         const { fault, rawSyncedLsn, faultErrno } = flusher;
+        // What comes after a change of files waits: the old file, or the one that took over, is synced and closed.
+        const retargetStage = flusher.status[Status.retargetStage];
         if (this.#isClosing || this.#condition === 'failed')
           settle(() => reject(new AofError('AOF_ABORTED', 'closed while rolling')));
         else if (fault === BlockLogFault.dead || fault === BlockLogFault.gone)
           settle(() => reject(new AofError('AOF_FAILED', this.#whyHopeless(fault))));
         else if (fault !== BlockLogFault.none) settle(() => reject(new AofError('AOF_IO', errnoText(faultErrno))));
-        else if (rawSyncedLsn >= target) settle(resolve);
+        else if (rawSyncedLsn >= target || retargetStage === 2) settle(resolve);
       };
       // The filling block too.
       this.#options.log.flush(true);

@@ -5,6 +5,9 @@
  *   (b) the manifest names it and says with `cut` how far the old one counts: durable, and only now does any of it count
  *   (c) the old segment is cut there and synced   (d) the manifest without `cut`
  *
+ * Between the cut of a change of files and its manifest it is the same: the file that waits for what comes after the cut takes over
+ * what the old one owes, the new segment waits in its place, and it stays unnamed until the change names it.
+ *
  * A crash anywhere loses nothing and doubles nothing. A step that fails is tried again with back-off, on a fresh segment when the
  * new one failed too. Segments that failed before a manifest named them and of which nothing counts are removed at once: on a
  * disk that is nearly full they take the room that the next one needs. (c) and (d) are tidy(): nobody has to wait for them.
@@ -20,6 +23,8 @@ export interface Segment {
   readonly seq: number;
   /** LSN of its first payload byte. */
   readonly lsn: number;
+  /** Where its own data begins, behind the SELECT of a roll; its `lsn` where there is none. */
+  readonly dataLsn?: number;
   /** Whether a durable manifest names it. */
   isNamed: boolean;
   /** How far it counts, when it was given up. */
@@ -31,6 +36,11 @@ export interface RollFiles {
   readonly currentSegment: Segment;
   /** On return the file is there, empty, its directory entry durable. Its name was never used. */
   createSegment(lsn: number): Promise<{ segment: Segment; target: BlockLogTarget }>;
+  /**
+   * The roll has found a place. While a change of files is under way it is the segment that waits, and `fresh` waits in its place;
+   * else it is `fresh`.
+   */
+  takesOver(fresh: Segment): Segment;
   /** On return the manifest is durable: given-up segments with their cuts, the last one without. */
   nameSegments(segments: readonly Segment[]): Promise<void>;
   /** Cuts a named segment to where it counts, durably, and takes the cut from the manifest. */
@@ -87,8 +97,8 @@ async function takeOver({ env, files, log, untilSynced }: RollOptions, segments:
     await files.removeSegment(segment).catch(() => {});
     throw error;
   }
-  old.cut = cut.lsn <= old.lsn && !old.isNamed ? 0 : cut.offset;
-  segments.push({ ...segment, lsn: cut.lsn });
+  old.cut = cut.lsn <= (old.dataLsn ?? old.lsn) && !old.isNamed ? 0 : cut.offset;
+  segments.push({ ...files.takesOver(segment), lsn: cut.fileLsn, dataLsn: cut.lsn });
   if (!old.isNamed && old.cut === 0 && (await isRemoved(env, files, old))) segments.splice(-2, 1);
   await untilSynced();
 }

@@ -30,6 +30,8 @@ export class BlockChain {
   /** Bytes ever pushed, and ever written. */
   sealedTotal = 0;
   writtenTotal = 0;
+  /** Of these, what a roll has taken over: it was written, or will be, once more. */
+  retakenTotal = 0;
   /** End of the last block that is written whole. */
   writtenLsn: number;
   /** Everything below is durable in the file that is written and those before it. After a roll it may be below the log's syncedLsn. */
@@ -174,15 +176,16 @@ export class BlockChain {
   }
 
   /**
-   * Takes all blocks out, oldest first, for relink(). Those that carry nothing to take over, marks and the SELECT of an
-   * earlier roll, are let go.
+   * Takes all blocks out, oldest first, for relink(). Those of this file that carry nothing to take over, marks and the SELECT of
+   * an earlier roll, are let go.
    */
-  takeAll(): Block[] {
+  takeAll(from: LogTarget): Block[] {
     const blocks: Block[] = [];
+    this.retakenTotal += this.writtenHere;
     for (let block = this.oldest; block !== null; ) {
       const { next }: Block = block;
       block.next = null;
-      if (block.isLead || block.end === block.origin) this.free(block);
+      if (block.isLead || (block.end === block.origin && block.target === from)) this.free(block);
       else blocks.push(block);
       block = next;
     }
@@ -204,9 +207,10 @@ export class BlockChain {
     this.durableLsn = durableLsn;
   }
 
-  /** Puts back what takeAll() took out, now for another file. */
-  relink(block: Block): void {
-    block.isSyncWanted = false;
+  /** Puts back what takeAll() took out, now for another file. `keepsSync`: whether an fdatasync is wanted behind it as before. */
+  relink(block: Block, keepsSync = false): void {
+    if (!keepsSync) block.isSyncWanted = false;
+    if (block.isSyncWanted) this.syncsWanted += 1;
     this.link(block);
   }
 }

@@ -30,6 +30,8 @@ export class BlockPipeline {
   /** Its next one: from openNext() on. */
   private next: LogTarget | null = null;
   private stage: RetargetStage = 0;
+  /** Where the next file begins, while the old one is drained. */
+  private switched: FillingStart | null = null;
   syncedLsn: number;
   /** Bytes of `target` that are written, and that are synced. */
   private writtenOffset: number;
@@ -146,8 +148,9 @@ export class BlockPipeline {
   }
 
   /** The caller has sealed what goes to the old file. */
-  beginRetarget(): void {
+  beginRetarget(start: FillingStart): void {
     this.stage = 1;
+    this.switched = start;
     this.finishOldTarget();
   }
 
@@ -182,6 +185,7 @@ export class BlockPipeline {
     this.target = this.next;
     this.next = null;
     this.stage = 2;
+    this.switched = null;
     this.writtenOffset = this.target.position;
     this.syncedOffset = this.target.position;
     // What was asked for while the old file was drained is done; requests for later blocks stand in the blocks.
@@ -217,27 +221,35 @@ export class BlockPipeline {
     this.whenQuiet = null;
   }
 
-  /** Throws AOF_FAILED, with nothing changed, when what the new file needs is not here. */
-  takeOver(next: LogTarget, sealer: BlockSealer, filling: FillingStart): RollCut {
-    const { chain, writer, syncer, target } = this;
+  /**
+   * While a change of files is under way the file that waits takes over, and `fresh` waits in its place. Throws AOF_FAILED, with
+   * nothing changed, when what the new file needs is not here.
+   */
+  takeOver(fresh: LogTarget, sealer: BlockSealer, filling: FillingStart): RollCut {
+    const { chain, writer, syncer, target, switched } = this;
     const reason = this.reasonToKeep;
-    if (reason !== null) {
-      throw new AofError('AOF_FAILED', `cannot give up ${target.path}: ${reason}`, { path: next.path });
-    }
+    if (reason !== null) throw new AofError('AOF_FAILED', `cannot give up ${target.path}: ${reason}`, { path: fresh.path });
+    const waiting = switched === null ? null : this.next;
+    const to = waiting ?? fresh;
+    const later = waiting === null ? null : fresh;
     const offset = this.writtenOffset - chain.writtenHere;
-    const lsn = resealAll(chain, sealer, next, filling);
-    this.target = next;
-    this.writtenOffset = next.position;
-    this.syncedOffset = next.position;
+    const end = switched ?? filling;
+    const begins = resealAll(chain, sealer, { from: target, to, session: fresh.session, later, end });
+    this.target = to;
+    if (later !== null) this.next = later;
+    this.writtenOffset = to.position;
+    this.syncedOffset = to.position;
     this.isDirty = false;
     this.isSyncDue = false;
     writer.failure = 0;
     syncer.failure = 0;
     this.isRolling = false;
-    chain.wantSync();
+    // A change of files syncs what belongs to the one that is left by itself.
+    if (later === null) chain.wantSync();
     this.startWrite();
+    this.finishOldTarget();
     this.closingGivenUp = Promise.all([this.closingGivenUp, this.closeOldTarget(target)]);
-    return { offset, lsn };
+    return { offset, ...begins };
   }
 
   private get reasonToKeep(): string | null {
@@ -323,7 +335,7 @@ export class BlockPipeline {
     out[Status.retargetStage] = this.stage;
     out[Status.writeAgeMicros] = writer.ageMicros();
     out[Status.syncAgeMicros] = syncer.ageMicros();
-    out[Status.totalWrittenBytes] = chain.writtenTotal;
+    out[Status.totalWrittenBytes] = chain.writtenTotal - chain.retakenTotal;
     out.set(syncer.histogram, Status.syncHistogram);
   }
 

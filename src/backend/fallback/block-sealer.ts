@@ -6,6 +6,13 @@ import { crc32 } from 'node:zlib';
 import { writeAnnotation } from './annotation-format.js';
 import { type Block, lsnOf } from './block.js';
 
+export interface SealerState {
+  readonly session: string;
+  readonly isAnnotating: boolean;
+  readonly isSessionOwed: boolean;
+  readonly secondsWritten: number;
+}
+
 export class BlockSealer {
   private isAnnotating: boolean;
   private readonly fields = {
@@ -35,6 +42,19 @@ export class BlockSealer {
     // Plain bytes inside a session are damage to a reader, so what follows them begins a session.
     if (on && !this.isAnnotating) this.isSessionOwed = true;
     this.isAnnotating = on;
+  }
+
+  /** For blocks of another file that are sealed in between. */
+  save(): SealerState {
+    const { session, isAnnotating, isSessionOwed, secondsWritten } = this;
+    return { session, isAnnotating, isSessionOwed, secondsWritten };
+  }
+
+  restore({ session, isAnnotating, isSessionOwed, secondsWritten }: SealerState): void {
+    this.session = session;
+    this.isAnnotating = isAnnotating;
+    this.isSessionOwed = isSessionOwed;
+    this.secondsWritten = secondsWritten;
   }
 
   beginFile(session: string): void {

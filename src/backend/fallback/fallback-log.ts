@@ -323,7 +323,7 @@ export class FallbackLog implements BlockLog {
     const next = this.pipeline.openedNext;
     if (next === null) return;
     this.seal();
-    this.pipeline.beginRetarget();
+    this.pipeline.beginRetarget({ lsn: this.lsnBase + this.origin, db: this.blockDb });
     this.sealer.beginFile(next.session);
     this.db = 0;
     this.blockDb = 0;

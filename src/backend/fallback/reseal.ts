@@ -16,11 +16,27 @@ export interface FillingStart {
   readonly db: number;
 }
 
-/** Returns the LSN at which the blocks of `chain` that go to `target` begin. */
-export function resealAll(chain: BlockChain, sealer: BlockSealer, target: LogTarget, filling: FillingStart): number {
+/** What a roll goes from and to. */
+export interface Takeover {
+  readonly from: LogTarget;
+  readonly to: LogTarget;
+  readonly session: string;
+  /** A change of files is under way: blocks that were sealed for the file behind `from` go to this one instead. */
+  readonly later: LogTarget | null;
+  /** Where the blocks that are taken over end. */
+  readonly end: FillingStart;
+}
+
+/** Returns the LSN at which the blocks of `chain` that are taken over begin, and that of the file that takes them. */
+export function resealAll(chain: BlockChain, sealer: BlockSealer, takeover: Takeover): { lsn: number; fileLsn: number } {
+  const { from, to: target, later, end: filling } = takeover;
+  // Where blocks are sealed for a file that waits, its session is the one that goes on.
+  const goingOn = later === null ? null : sealer.save();
   const wasAnnotating = sealer.isOn;
-  sealer.beginFile(target.session);
-  const blocks = chain.takeAll();
+  sealer.beginFile(takeover.session);
+  const all = chain.takeAll(from);
+  const blocks = all.filter((block) => block.target === from);
+  const behind = all.filter((block) => block.target !== from);
   const [first] = blocks;
   const lsn = first === undefined ? filling.lsn : lsnOf(first);
   const lead = makeLead(
@@ -41,8 +57,13 @@ export function resealAll(chain: BlockChain, sealer: BlockSealer, target: LogTar
     sealer.sealAgain(block, lsnOf(block) - fileLsn);
     chain.relink(block);
   }
-  sealer.setChecksum(wasAnnotating);
-  return lsn;
+  for (const block of behind) {
+    block.target = later ?? target;
+    chain.relink(block, true);
+  }
+  if (goingOn === null) sealer.setChecksum(wasAnnotating);
+  else sealer.restore(goingOn);
+  return { lsn, fileLsn };
 }
 
 /** null: LSNs leave no room for it, because the log has just begun. */
