@@ -107,7 +107,8 @@ function judgeBlocks(bytes: Buffer): Verdict {
   const last = blocks.at(-1);
   if (!isWhole) {
     const lsn = last === undefined ? 0 : last.lsn + last.length;
-    if (last?.flags === 'c' || lsn < evidenceIn(bytes)) return { kind: 'refuse', at: end, commands: [] };
+    if (lsn < evidenceIn(bytes)) return { kind: 'refuse', at: end, commands: [] };
+    if (last?.flags === 'c' && !isSessionBegun(bytes.subarray(end))) return { kind: 'refuse', at: end, commands: [] };
   }
   // Cuts are made between blocks; a unit that spans blocks begins its own.
   let unit = -1;
@@ -129,6 +130,12 @@ function judgeBlocks(bytes: Buffer): Verdict {
   }
   if (unit >= 0) return { kind: 'cut', at: unit, commands: done };
   return { kind: isWhole ? 'clean' : 'cut', at: end, commands: done };
+}
+
+/** Behind a clean close: zeros, or the beginning of a block. A whole block would have been one of the blocks, were it right. */
+function isSessionBegun(rest: Buffer): boolean {
+  const start = '#EVS1 ';
+  return rest[0] === 0 || rest.latin1Slice(0, start.length) === start.slice(0, rest.length);
 }
 
 /** Redis's rules, with zeros counted as an end and 3 good records behind a bad place counted as damage. */

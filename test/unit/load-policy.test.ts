@@ -68,8 +68,32 @@ describe('load policy', () => {
     expect(decideLoad({ ...bad, nextGoodOffset: 800 }, last)).toMatchObject({ kind: 'cut' });
   });
 
-  it('refuses anything bad behind a clean close', () => {
-    expect(decideLoad({ ...bad, isBadAfterClose: true }, last)).toMatchObject({ kind: 'refuse', code: 'AOF_CORRUPT' });
+  it('behind a clean close a torn session is cut, and one that a later block testifies to refuses', () => {
+    // The power was lost before the first sync after a start: at most the beginning of the new session is missing.
+    const closed = { isBadAfterClose: true, evidenceLsn: 600 };
+    expect(decideLoad({ ...torn, ...closed }, last)).toMatchObject({ kind: 'cut', offset: 700, lsn: 600 });
+    for (const what of [{ found: '0x00' }, { expected: 'crc 01234567' }, { expected: 'an #EVS1 line of known form' }]) {
+      const missing = { ...bad, ...closed, ...what };
+      expect(decideLoad(missing, last)).toMatchObject({ kind: 'cut', offset: 700, lsn: 600 });
+      expect(decideLoad({ ...missing, evidenceLsn: 640 }, last)).toMatchObject({ kind: 'refuse', code: 'AOF_CORRUPT' });
+      expect(decideLoad(missing, notLast)).toMatchObject({ kind: 'refuse', code: 'AOF_CORRUPT' });
+    }
+  });
+
+  it('refuses what no session can have left behind a clean close', () => {
+    for (const what of [{ found: "'x'" }, { found: 'a block without s=', expected: 'a block that begins a session' }])
+      expect(decideLoad({ ...bad, isBadAfterClose: true, ...what }, last)).toMatchObject({ kind: 'refuse', code: 'AOF_CORRUPT' });
+  });
+
+  it('cuts a file whose first page is missing, unless records or a witness stand behind it', () => {
+    const start = { badOffset: 0, validEnd: 0, unitStart: 0, lsn: 50, unitLsn: 50, unitRecordOffset: 0, unitRecordLsn: 50 };
+    const missing = { ...bad, ...plain, ...start, found: '0x00' };
+    expect(decideLoad(missing, last)).toMatchObject({ kind: 'cut', offset: 0, lsn: 50 });
+    expect(decideLoad({ ...missing, isAnnotated: true, evidenceLsn: 50 }, last)).toMatchObject({ kind: 'cut', offset: 0 });
+    expect(decideLoad({ ...missing, isAnnotated: true, evidenceLsn: 51 }, last)).toMatchObject({ kind: 'refuse' });
+    expect(decideLoad({ ...missing, recordsAfterBad: 3 }, last)).toMatchObject({ kind: 'refuse' });
+    expect(decideLoad({ ...missing, found: "'+'" }, last)).toMatchObject({ kind: 'refuse' });
+    expect(decideLoad(missing, notLast)).toMatchObject({ kind: 'refuse' });
   });
 
   it('refuses anything bad in a file that is not the last', () => {

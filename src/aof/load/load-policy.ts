@@ -64,8 +64,9 @@ function truncated(outcome: ReadOutcome, context: LoadContext): LoadDecision {
 }
 
 function malformed(outcome: ReadOutcome, context: LoadContext): LoadDecision {
+  if (!context.isLast) return damage(outcome, context);
   // A bad byte in plain RESP is Redis's "bad file format": nothing there tells what was synced.
-  if (outcome.isBadInPlain || !context.isLast) return damage(outcome, context);
+  if (outcome.isBadInPlain && !isFirstPageMissing(outcome)) return damage(outcome, context);
   // Beyond what was known to be synced, pages may have reached the disk in any order.
   if (isBelowEvidence(outcome) || outcome.foreignCut !== '') return damage(outcome, context);
   return cut(outcome, context, [
@@ -78,9 +79,32 @@ function malformed(outcome: ReadOutcome, context: LoadContext): LoadDecision {
 const RECORDS_THAT_PROVE_DAMAGE = 3;
 
 function isBelowEvidence(outcome: ReadOutcome): boolean {
-  if (!outcome.isAnnotated || outcome.isBadInPlain) return false;
-  return outcome.isBadAfterClose || outcome.lsn < outcome.evidenceLsn;
+  if (!outcome.isAnnotated || (outcome.isBadInPlain && !isFirstPageMissing(outcome))) return false;
+  if (outcome.isBadAfterClose && !isUnfinished(outcome)) return true;
+  return outcome.lsn < outcome.evidenceLsn;
 }
+
+/**
+ * What a new session leaves behind a clean close when the power is lost before its first sync: nothing before it is in doubt, and of
+ * itself any page may be missing. Anything else that stands there was written by nobody who appends to logs.
+ */
+function isUnfinished(outcome: ReadOutcome): boolean {
+  const { status, found, expected } = outcome;
+  return status === 'truncated' || found === ZERO_BYTE || expected === ANNOTATION_LINE || expected.startsWith(CHECKSUM);
+}
+
+/**
+ * The file begins with zeros, and too little parses behind them to be a log that was damaged: its first write was torn, with a later
+ * page on disk and the first one not.
+ */
+function isFirstPageMissing(outcome: ReadOutcome): boolean {
+  return outcome.badOffset === 0 && outcome.found === ZERO_BYTE && outcome.recordsAfterBad < RECORDS_THAT_PROVE_DAMAGE;
+}
+
+// `found` and `expected` as both readers say it.
+const ZERO_BYTE = '0x00';
+const ANNOTATION_LINE = 'an #EVS1 line of known form';
+const CHECKSUM = 'crc ';
 
 function cut(outcome: ReadOutcome, context: LoadContext, messages: readonly string[]): LoadDecision {
   if (!context.loadTruncated) {
