@@ -17,6 +17,11 @@ export interface CrashStatesOptions {
   readonly imagesMax?: number;
   /** Of one file; default 48. */
   readonly dataStatesMax?: number;
+  /**
+   * Bytes of a file reach the disk in their order: nothing good stands behind what is missing. Default false. For formats that cannot
+   * tell zeros inside a value from a value of zeros.
+   */
+  readonly isOrdered?: boolean;
 }
 
 const SECTOR = 512;
@@ -31,16 +36,15 @@ interface State<T> {
   readonly value: T;
 }
 
-/** Each image once. */
+/** Each image once; the first one is what is certain and nothing else. */
 export function* crashStates(disk: Disk, options: CrashStatesOptions = {}): Generator<Image> {
-  const { seed = 1, imagesMax = 200, dataStatesMax = 48 } = options;
+  const { seed = 1, imagesMax = 200, dataStatesMax = 48, isOrdered = false } = options;
   const random = new Random(seed * 7919 + disk.when);
   const entries = entryStates(disk, random);
-  const files = openFiles(disk).map((inode) => ({ inode, states: dataStates(inode, random, dataStatesMax) }));
+  const files = openFiles(disk).map((inode) => ({ inode, states: dataStates(inode, random, dataStatesMax, isOrdered) }));
   const seen = new Set<string>();
-  let left = imagesMax;
   for (const { entry, data } of combinations(entries, files, random)) {
-    if (left-- <= 0) return;
+    if (seen.size >= imagesMax) return;
     const how = [entry.how, ...[...data].map(([inode, { how }]) => `#${inode.ino} ${how}`)].join('; ');
     const image = new Image(
       imageTree(entry.value, (inode) => data.get(inode)?.value ?? certain(inode)),
@@ -67,7 +71,11 @@ function* combinations(
   const sample = () => pick((states) => random.pick(states));
   const [nothing, everything] = entries as [EntryState, EntryState];
   for (const entry of entries) for (const data of [none(), all()]) yield { entry, data };
-  const each = files.flatMap(({ inode, states }) => states.map((state) => ({ inode, state })));
+  // In random order, so that a small bound takes some of each kind.
+  const each = shuffled(
+    files.flatMap(({ inode, states }) => states.map((state) => ({ inode, state }))),
+    random,
+  );
   for (const { inode, state } of each) yield { entry: everything, data: none().set(inode, state) };
   for (const { inode, state } of each) yield { entry: everything, data: all().set(inode, state) };
   if (files.length > 1) for (const _ of each) yield { entry: everything, data: sample() };
@@ -130,7 +138,7 @@ function openFiles(disk: Disk): Inode[] {
 }
 
 /** Nothing first, everything second. */
-function dataStates(inode: Inode, random: Random, max: number): DataState[] {
+function dataStates(inode: Inode, random: Random, max: number, isOrdered: boolean): DataState[] {
   const { base, changes } = inode;
   const open = changes.filter(({ state }) => state !== 'settled');
   const state = (how: string, become: (change: DataChange, i: number) => readonly DataChange[]): DataState => {
@@ -143,21 +151,21 @@ function dataStates(inode: Inode, random: Random, max: number): DataState[] {
   for (let i = 0; i < open.length; i++) {
     const change = open[i] as DataChange;
     if (i > 0) more.push(() => state(`the first ${i}`, (c, at) => (at < i ? [c] : [])));
-    more.push(() => state(`all but ${i}`, (c, at) => (at === i ? [] : [c])));
+    if (!isOrdered) more.push(() => state(`all but ${i}`, (c, at) => (at === i ? [] : [c])));
     if (change.kind !== 'write') continue;
     const { bytes } = change;
     const zeros: DataChange = { ...change, bytes: Buffer.alloc(bytes.length) };
     more.push(() => state(`zeros as ${i}`, (c, at) => (at < i ? [c] : at === i ? [zeros] : [])));
-    more.push(() => state(`zeros as ${i}, more behind`, (c, at) => (at === i ? [zeros] : [c])));
+    if (!isOrdered) more.push(() => state(`zeros as ${i}, more behind`, (c, at) => (at === i ? [zeros] : [c])));
     for (const tear of tearsOf(change.at, bytes.length, random)) {
       const head: DataChange = { ...change, bytes: bytes.subarray(0, tear) };
       const tail: DataChange = { ...change, at: change.at + tear, bytes: bytes.subarray(tear) };
       const grown: DataChange = { ...zeros, bytes: Buffer.concat([head.bytes, Buffer.alloc(bytes.length - tear)]) };
       more.push(() => state(`torn at ${tear} of ${i}`, (c, at) => (at < i ? [c] : at === i ? [head] : [])));
       more.push(() => state(`zeros from ${tear} of ${i}`, (c, at) => (at < i ? [c] : at === i ? [grown] : [])));
-      more.push(() => state(`the end of ${i} from ${tear}, more behind`, (c, at) => (at === i ? [tail] : [c])));
+      if (!isOrdered) more.push(() => state(`the end of ${i} from ${tear}, more behind`, (c, at) => (at === i ? [tail] : [c])));
     }
-    for (const { start, end } of holesOf(change.at, bytes.length, random)) {
+    for (const { start, end } of isOrdered ? [] : holesOf(change.at, bytes.length, random)) {
       const before: DataChange = { ...change, bytes: bytes.subarray(0, start) };
       const behind: DataChange = { ...change, at: change.at + end, bytes: bytes.subarray(end) };
       more.push(() => state(`a hole ${start}-${end} in ${i}`, (c, at) => (at === i ? [before, behind] : [c])));
@@ -195,6 +203,14 @@ function holesOf(at: number, length: number, random: Random): Array<{ start: num
     return [...starts].map((start) => ({ start, end: start + unit }));
   }
   return [];
+}
+
+export function shuffled<T>(items: T[], random: Random): T[] {
+  for (let i = items.length - 1; i > 0; i--) {
+    const k = random.below(i + 1);
+    [items[i], items[k]] = [items[k] as T, items[i] as T];
+  }
+  return items;
 }
 
 /** Contents without open changes, made once. */

@@ -19,9 +19,12 @@ export interface ReplayStep {
   readonly disk: Disk;
 }
 
-/** `initial`: what was there, durably, before the trace. Throws at an operation that makes no sense, naming its index. */
-export function* replay(trace: Iterable<DiskOperation>, initial: Image): Generator<ReplayStep> {
-  const disk = Disk.of(initial);
+/**
+ * `initial`: what was there, durably, before the trace; or a disk as it stood then, which is left as it is. Throws at an operation that
+ * makes no sense, naming its index.
+ */
+export function* replay(trace: Iterable<DiskOperation>, initial: Image | Disk): Generator<ReplayStep> {
+  const disk = initial instanceof Disk ? initial.clone() : Disk.of(initial);
   let index = 0;
   for (const operation of trace) {
     try {

@@ -54,7 +54,8 @@ export class SimFiles implements Files {
   // A field, so that the two ways out of a crash can bring their own.
   disk = new Disk();
 
-  private static over(disk: Disk): SimFiles {
+  /** Over this disk itself, not a copy. */
+  static over(disk: Disk): SimFiles {
     const files = new SimFiles();
     files.disk = disk;
     return files;
