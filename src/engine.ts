@@ -230,6 +230,14 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#log?.endOfTurn();
   }
 
+  /**
+   * The host has found that its data and the log do not agree any more: state `failed`, with this error for who waits. What was synced
+   * before is synced. Without a log it means nothing.
+   */
+  fail(error: AofError): void {
+    this.#log?.fail(error);
+  }
+
   /** Sleep this long before each write(2): DEBUG AOF-FLUSH-SLEEP. */
   setWriteDelay(micros: number): void {
     this.#log?.setWriteDelay(micros);

@@ -204,6 +204,11 @@ export class OpenLog {
     this.#flusher.hold(isHeld);
   }
 
+  /** For good: nothing is appended any more, and who waits gets this error. */
+  fail(error: AofError): void {
+    this.#health?.fail(error);
+  }
+
   setWriteDelay(micros: number): void {
     this.#log.setWriteDelay(micros);
   }

@@ -24,6 +24,8 @@ export interface Session {
   closeAfterReply: boolean;
   /** null: not in MULTI. */
   queue: QueuedCommand[] | null;
+  /** Bytes of memory that it takes, about: a limit of the server is checked against it. */
+  queueBytes: number;
   /** An error while queueing: EXEC answers EXECABORT. */
   isQueueBroken: boolean;
   /** Keys under WATCH; the store's tracker marks isWatchBroken. */

@@ -29,6 +29,7 @@ export class ClientSession implements Session {
   replyMode: 'on' | 'off' | 'skip' = 'on';
   closeAfterReply = false;
   queue: QueuedCommand[] | null = null;
+  queueBytes = 0;
   isQueueBroken = false;
   watched: WatchedKey[] = [];
   isWatchBroken = false;

@@ -234,6 +234,13 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
       this.host.turn.addDirty(this);
     }
     if (session.closeAfterReply) this.startClosing();
+    if (session.queue !== null) this.checkQueue();
+  }
+
+  /** What MULTI has queued is input that was not executed yet: it counts like the rest of it, as in Redis. */
+  private checkQueue(): void {
+    const bytes = this.session.queueBytes + this.parser.pendingBytes;
+    if (bytes > this.host.parserLimits.queryBytesMax) this.drop('it reached the query buffer limit');
   }
 
   private block(running: Promise<void>, before: number, mode: 'on' | 'off' | 'skip', showsData: boolean): void {

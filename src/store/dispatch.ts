@@ -31,10 +31,10 @@ export interface DispatcherOptions {
   /** [0, 1): RANDOMKEY and the sampling of expired keys. */
   readonly random: () => number;
   /**
-   * A command threw something that is no error reply. The client was told `ERR internal error`; what the command had changed
-   * before is in memory but not in the log, so the owner should rewrite or stop.
+   * A command, or the log, threw something that is no error reply. `isAhead`: memory may hold what the log does not, so that nothing
+   * more may be logged behind it. The client of the command was told `ERR internal error`.
    */
-  readonly onInternalError: (command: string, error: unknown) => void;
+  readonly onInternalError: (command: string, error: unknown, isAhead: boolean) => void;
 }
 
 /** Plain counters for INFO; hits, misses and expired keys are in keyspace.counters. */
@@ -48,6 +48,8 @@ export interface DispatchCounters {
   unitsPropagated: number;
 }
 
+/** What a queued command takes besides its bytes, about. */
+const QUEUED_COMMAND_BYTES = 128;
 /** While loading the clock is read once in so many commands. */
 const LOAD_CLOCK_MASK = 1023;
 
@@ -100,6 +102,7 @@ export class Dispatcher {
     if (refusal !== null || command === null) return this.reject(command, session, reply, refusal ?? INTERNAL_ERROR);
     if (session.queue !== null && !command.isTransactionControl) {
       session.queue.push({ spec: command.spec, argv: argv.clone() });
+      session.queueBytes += QUEUED_COMMAND_BYTES + argv.end(argv.argc - 1) - argv.start(0);
       return reply.simple('QUEUED');
     }
     const { context } = this;
@@ -158,6 +161,7 @@ export class Dispatcher {
   forget(session: Session): void {
     this.watches.unwatch(session);
     session.queue = null;
+    session.queueBytes = 0;
   }
 
   /** @internal for Transactions */
@@ -170,7 +174,11 @@ export class Dispatcher {
     if (pending !== undefined) {
       pending.catch(() => {});
       context.reply.error(INTERNAL_ERROR);
-      this.options.onInternalError(command.spec.name, new Error('a command that has to wait cannot run inside a transaction'));
+      this.options.onInternalError(
+        command.spec.name,
+        new Error('a command that has to wait cannot run inside a transaction'),
+        command.isWrite,
+      );
     }
     if (context.logsOwnRecord) context.effects.push({ db: context.dbId, argv });
     // EXEC itself, when the unit ends, has no record of its own.
@@ -217,7 +225,7 @@ export class Dispatcher {
     context.reply.error(INTERNAL_ERROR);
     // Half a reply may have been written before: the connection cannot be trusted any more.
     context.session.closeAfterReply = true;
-    this.options.onInternalError(command.spec.name, error);
+    this.options.onInternalError(command.spec.name, error, command.isWrite);
   }
 
   private async finishLater(command: Command, context: ExecutionContext, pending: Promise<void>): Promise<void> {
@@ -252,7 +260,7 @@ export class Dispatcher {
       }
     } catch (error) {
       // The data has changed and the log has not.
-      this.options.onInternalError(command.spec.name, error);
+      this.options.onInternalError(command.spec.name, error, true);
     }
     if (effects.length > 0) effects.length = 0;
     context.session.lastWriteLsn = this.lastLsn;

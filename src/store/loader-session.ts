@@ -22,6 +22,7 @@ export function createSession(id: number, kind: Session['kind'], nowMs: number):
     replyMode: 'on',
     closeAfterReply: false,
     queue: null,
+    queueBytes: 0,
     isQueueBroken: false,
     watched: [],
     isWatchBroken: false,

@@ -88,9 +88,11 @@ export class Store implements Host {
       server,
       clock: this.env.clock,
       random: this.random,
-      onInternalError: (command, error) => {
+      onInternalError: (command, error, isAhead) => {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
         this.env.logger.log('warning', `internal error in '${command}': ${text}`);
+        // Not while loading: then it is the loading that ends.
+        if (isAhead && !this.dispatcher.isLoading) this.engine.fail(aheadOfTheLog(command, error));
       },
     });
     this.attached.isLoading = true;
@@ -296,4 +298,9 @@ export class Store implements Host {
       setFlushSleep: (micros) => engine.setWriteDelay(micros),
     };
   }
+}
+
+function aheadOfTheLog(command: string, cause: unknown): AofError {
+  const message = `an internal error in '${command}' may have left in memory what the log does not hold: nothing more is logged behind it. What was logged before is safe; a restart goes on from there`;
+  return new AofError('AOF_FAILED', message, { cause });
 }

@@ -21,7 +21,9 @@ export class Transactions implements TransactionPort {
   ) {}
 
   begin(): void {
-    this.runner.context.session.queue = [];
+    const { session } = this.runner.context;
+    session.queue = [];
+    session.queueBytes = 0;
   }
 
   execute() {
@@ -43,6 +45,7 @@ export class Transactions implements TransactionPort {
   discard(): void {
     const { session } = this.runner.context;
     session.queue = null;
+    session.queueBytes = 0;
     session.isQueueBroken = false;
     this.watches.unwatch(session);
   }
