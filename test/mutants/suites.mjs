@@ -7,6 +7,10 @@ const FOLDERS = ['unit', 'conformance', 'crash', 'scenario'];
 const LEFT_OUT = /bench-smoke|server-replies|server-limits|real-clients|loading-progress/;
 /** Files that are run in one process of vitest take this long at most, by their measured times. */
 const BATCH_MS = 8000;
+/** So much longer may a test take that is nearer by one import. */
+const MS_PER_IMPORT = 2000;
+/** What runs the built package, in imports. */
+const FAR = 8;
 const LIMIT_BASE_MS = 90_000;
 const CARGO_LIMIT_MS = 300_000;
 
@@ -41,20 +45,27 @@ export class Suites {
       try {
         return await this.runBatches(
           backend,
-          this.candidates(backend, isWanted, first, (closure) => closure.hasAddon),
+          this.candidates(backend, isWanted, first, (closure) => (closure.hasAddon ? 0 : Number.POSITIVE_INFINITY)),
         );
       } finally {
         undo();
       }
     }
-    const isTouched = (closure) => closure.isWhole || [...mutant.texts.keys()].some((file) => closure.files.has(file));
-    return this.runBatches(backend, this.candidates(backend, isWanted, first, isTouched));
+    const distance = ({ files, isWhole }) =>
+      Math.min(...[...mutant.texts.keys()].map((file) => files.get(file) ?? (isWhole ? FAR : Number.POSITIVE_INFINITY)));
+    return this.runBatches(backend, this.candidates(backend, isWanted, first, distance));
   }
 
-  candidates(backend, isWanted, first, isTouched) {
-    const time = (file) => (file === first ? 0 : (this.times[`${backend} ${file}`] ?? BATCH_MS));
-    const files = [...this.closures].filter(([file, closure]) => isWanted(file) && isTouched(closure)).map(([file]) => file);
-    return files.sort((a, b) => time(a) - time(b)).map((file) => ({ file, ms: time(file) }));
+  /** From cheap to dear; a test that is nearer to the mutant may cost more. Infinitely far is out of the question. */
+  candidates(backend, isWanted, first, distance) {
+    const found = [];
+    for (const [file, closure] of this.closures) {
+      const far = distance(closure);
+      if (!isWanted(file) || far === Number.POSITIVE_INFINITY) continue;
+      const ms = file === first ? 0 : (this.times[`${backend} ${file}`] ?? BATCH_MS);
+      found.push({ file, ms, rank: file === first ? 0 : ms + far * MS_PER_IMPORT });
+    }
+    return found.sort((a, b) => a.rank - b.rank);
   }
 
   async runBatches(backend, candidates) {
@@ -129,19 +140,17 @@ function testFiles(root) {
 
 const IMPORT = /^(?:import|export)\s+(?!type\b)[^;]*?from\s+'(\.[^']+)'|^import\s+'(\.[^']+)'|import\('(\.[^']+)'\)/gm;
 
-/** Everything that a test file imports, however far away. `isWhole`: it runs the built package, so all of it. */
+/** Everything that a test file imports, with the number of imports between. `isWhole`: it runs the built package, so all of it. */
 function closureOf(root, file) {
-  const files = new Set();
+  const files = new Map([[file, 0]]);
   let isWhole = false;
-  const visit = (path) => {
-    if (files.has(path) || !existsSync(join(root, path))) return;
-    files.add(path);
+  for (const [path, distance] of files) {
     const text = readFileSync(join(root, path), 'utf8');
     isWhole ||= path.startsWith('test/') && /dist\/cjs|'dist'/.test(text);
     for (const [, a, b, c] of text.matchAll(IMPORT)) {
-      visit(relative(root, resolve(root, dirname(path), a ?? b ?? c)).replace(/\.js$/, '.ts'));
+      const next = relative(root, resolve(root, dirname(path), a ?? b ?? c)).replace(/\.js$/, '.ts');
+      if (!files.has(next) && existsSync(join(root, next))) files.set(next, distance + 1);
     }
-  };
-  visit(file);
+  }
   return { files, isWhole, hasAddon: isWhole || files.has('src/backend/native/native-backend.ts') };
 }
