@@ -36,7 +36,7 @@ export function isReportOf(text, mutants) {
 }
 
 function nameOf(mutant, caughtBy) {
-  if (caughtBy !== null) return caughtBy.replace(/^test\//, '');
+  if (caughtBy !== null) return caughtBy.replace(/^test\//, '').replace(/ \(seed \d+\)$/, '');
   return mutant.equivalent === null ? 'SURVIVED' : `equivalent: ${mutant.equivalent}`;
 }
 
