@@ -71,7 +71,7 @@ async function run() {
     if (known?.digest !== mutant.digest || given.again === 'all') return true;
     return given.again === 'survivors' && known.caughtBy === null;
   });
-  if (todo.some((mutant) => backendOf(mutant) === 'native')) {
+  if (todo.some((mutant) => backendOf(mutant) === 'native') && suites.needsAddon(isWanted)) {
     const built = scratch.buildAddon();
     if (typeof built === 'string') fail(`the addon does not build\n${built}`);
   }

@@ -40,13 +40,12 @@ export class Suites {
     if (isRust) {
       const found = await this.runCargo();
       if (found !== null) return found;
+      const candidates = this.candidates(backend, isWanted, first, addonDistance);
+      if (candidates.length === 0) return null;
       const undo = this.scratch.buildAddon();
       if (typeof undo === 'string') throw new Error(`${mutant.id} does not compile\n${undo}`);
       try {
-        return await this.runBatches(
-          backend,
-          this.candidates(backend, isWanted, first, (closure) => (closure.hasAddon ? 0 : Number.POSITIVE_INFINITY)),
-        );
+        return await this.runBatches(backend, candidates);
       } finally {
         undo();
       }
@@ -54,6 +53,10 @@ export class Suites {
     const distance = ({ files, isWhole }) =>
       Math.min(...[...mutant.texts.keys()].map((file) => files.get(file) ?? (isWhole ? FAR : Number.POSITIVE_INFINITY)));
     return this.runBatches(backend, this.candidates(backend, isWanted, first, distance));
+  }
+
+  needsAddon(isWanted) {
+    return [...this.closures].some(([file, { hasAddon }]) => hasAddon && isWanted(file));
   }
 
   /** From cheap to dear; a test that is nearer to the mutant may cost more. Infinitely far is out of the question. */
@@ -119,7 +122,7 @@ export class Suites {
   }
 
   async runCargo() {
-    const args = ['nextest', 'run', '-p', 'everysec-core', '--no-fail-fast', '--status-level=fail', '--final-status-level=none'];
+    const args = ['nextest', 'run', '-p', 'everysec-core', '--status-level=fail', '--final-status-level=none'];
     const { status, output, isLate } = await this.scratch.run('cargo', args, {}, CARGO_LIMIT_MS);
     if (isLate) return 'time limit: cargo nextest';
     if (status === 0) return null;
@@ -127,6 +130,10 @@ export class Suites {
     if (failed === null) throw new Error(`cargo nextest did not run\n${output.slice(-2000)}`);
     return `${failed[1]}: ${failed[2]}`;
   }
+}
+
+function addonDistance({ hasAddon }) {
+  return hasAddon ? 0 : Number.POSITIVE_INFINITY;
 }
 
 function testFiles(root) {

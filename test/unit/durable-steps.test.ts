@@ -259,3 +259,27 @@ describe('the order of steps', () => {
     await outcome(env, engine.close());
   });
 });
+
+it('while appendonly is being switched on nothing counts before the manifest is durable', async () => {
+  const files = new MemoryFiles('/data');
+  const { env, engine } = engineOn(files, false);
+  await outcome(env, engine.open());
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  files.pace = (operation) => (operation.startsWith(`rename ${TEMP_MANIFEST}`) ? gate : undefined);
+  const enabled = engine.enable();
+  await env.until(() => files.operations.includes(`rename ${TEMP_MANIFEST}`));
+  const before = engine.syncedLsn;
+  const lsn = engine.propagator?.append(0, ['SET', 'a', '1']) ?? -1;
+  engine.noteAppended(lsn);
+  const synced = outcome(env, engine.synced(lsn));
+  env.advance(5000);
+  await env.settle(5);
+  expect([engine.syncedLsn, engine.writtenLsn]).toEqual([before, before]);
+  release();
+  expect([await outcome(env, enabled), await synced]).toEqual(['resolved', 'resolved']);
+  expect(engine.syncedLsn).toBe(lsn);
+  await outcome(env, engine.close());
+});

@@ -36,8 +36,8 @@ export const logOrderings = [
     edits: [
       {
         file: ROLL,
-        from: '  segments.push({ ...segment, lsn: cut.lsn });\n',
-        to: '  await tidy({ env, files }, [old]);\n  segments.push({ ...segment, lsn: cut.lsn });\n',
+        from: '  await untilSynced();\n',
+        to: '  await tidy({ env, files }, [old]);\n  await untilSynced();\n',
       },
     ],
   },
@@ -278,8 +278,8 @@ export const logOrderings = [
     edits: [
       {
         file: LOG,
-        from: '    this.seal();\n    this.pipeline.beginRetarget();\n',
-        to: '    this.pipeline.beginRetarget();\n    this.seal();\n',
+        from: '    this.seal();\n    this.pipeline.beginRetarget({ lsn: this.lsnBase + this.origin, db: this.blockDb });\n',
+        to: '    this.pipeline.beginRetarget({ lsn: this.lsnBase + this.origin, db: this.blockDb });\n    this.seal();\n',
       },
     ],
   },
@@ -289,8 +289,8 @@ export const logOrderings = [
     edits: [
       {
         file: LOG,
-        from: '    this.seal();\n    this.pipeline.beginRetarget();\n    this.sealer.beginFile(next.session);\n',
-        to: '    this.sealer.beginFile(next.session);\n    this.seal();\n    this.pipeline.beginRetarget();\n',
+        from: '    if (next === null) return;\n    this.seal();\n',
+        to: '    if (next === null) return;\n    this.sealer.beginFile(next.session);\n    this.seal();\n',
       },
     ],
   },

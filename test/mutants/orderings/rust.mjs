@@ -165,8 +165,8 @@ export const rustOrderings = [
     edits: [
       {
         file: LOG,
-        from: '        self.buffer.seal();\n        self.buffer.begin_target(session);\n',
-        to: '        self.buffer.begin_target(session);\n        self.buffer.seal();\n',
+        from: '        self.buffer.seal();\n        let start = self.buffer.start();\n        self.buffer.begin_target(session);\n',
+        to: '        self.buffer.begin_target(session);\n        self.buffer.seal();\n        let start = self.buffer.start();\n',
       },
     ],
   },
@@ -174,7 +174,11 @@ export const rustOrderings = [
     id: 'native-seal-after-switch',
     rule: 'the cut (2): seal the old INCR, then retarget the buffer',
     edits: [
-      { file: LOG, from: '        self.buffer.seal();\n        self.buffer.begin_target(session);\n', to: '' },
+      {
+        file: LOG,
+        from: '        self.buffer.seal();\n        let start = self.buffer.start();\n        self.buffer.begin_target(session);\n',
+        to: '        let start = self.buffer.start();\n',
+      },
       {
         file: LOG,
         from: '        state.stage = Stage::Draining;\n        drop(state);\n',
