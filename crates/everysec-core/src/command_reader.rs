@@ -5,12 +5,13 @@
 //! record or block) is carried to the front of the next one.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::bad_place::BadPlace;
 use crate::behind_search::{look_behind, Behind};
-use crate::error::{Errno, Failure};
+use crate::error::{Errno, Failure, EINTR};
+use crate::fs::ReadFile;
 use crate::log_walker::{LogWalker, Verdict, View};
 use crate::read_outcome::{Mark, ReadOutcome, Status, ZEROS};
 
@@ -23,9 +24,19 @@ pub trait Source {
     fn read_exact_at(&self, into: &mut [u8], offset: u64) -> Result<(), ReadFailure>;
 }
 
-pub struct FileSource {
-    file: File,
+pub struct FileSource<R = File> {
+    file: R,
     name: String,
+}
+
+impl<R: ReadFile> FileSource<R> {
+    /// `name`: for messages.
+    pub fn new(file: R, name: impl Into<String>) -> FileSource<R> {
+        FileSource {
+            file,
+            name: name.into(),
+        }
+    }
 }
 
 impl FileSource {
@@ -42,11 +53,11 @@ impl FileSource {
         if !metadata.is_file() {
             return Err(Failure::new(format!("{doing}: not a regular file")));
         }
-        Ok((FileSource { file, name }, metadata.len()))
+        Ok((FileSource::new(file, name), metadata.len()))
     }
 }
 
-impl Source for FileSource {
+impl<R: ReadFile> Source for FileSource<R> {
     fn read_exact_at(&self, into: &mut [u8], offset: u64) -> Result<(), ReadFailure> {
         let mut done = 0;
         while done < into.len() {
@@ -57,8 +68,8 @@ impl Source for FileSource {
                     done += count;
                     continue;
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => Failure::system(Errno::of(&error), &format!("reading {} at {at}", self.name)),
+                Err(EINTR) => continue,
+                Err(errno) => Failure::system(errno, &format!("reading {} at {at}", self.name)),
             };
             return Err(Failure {
                 offset: at as i64,

@@ -48,6 +48,11 @@ fn sync_until_closed<F: LogFile>(shared: &Shared<F>) {
     }
 }
 
+/// Whether its thread waits, and goes on waiting as long as nobody changes anything.
+pub fn is_at_rest<F: LogFile>(state: &State<F>) -> bool {
+    state.sync.started.is_none() && !is_sync_due(state) && !is_old_target_done(state)
+}
+
 /// Waits like the others do; what the pool holds beyond its idle share goes when nothing was appended meanwhile.
 fn wait_and_trim<'a, F: LogFile>(shared: &'a Shared<F>, state: MutexGuard<'a, State<F>>) -> MutexGuard<'a, State<F>> {
     let before = state.queued_total;

@@ -1,6 +1,8 @@
-//! The files of the write side as a port: os.rs is the real one, tests bring others.
+//! Files as a port: os.rs has the real ones, sim a disk that knows what is durable, tests bring others.
 
 pub mod os;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 
 use std::io::IoSlice;
 
@@ -23,4 +25,10 @@ pub trait LogFile: Send + Sync + 'static {
     fn truncate(&self, size: u64) -> Result<(), Errno>;
     /// Closes it; the file is gone for this process also when an error is returned.
     fn close(self) -> Result<(), Errno>;
+}
+
+/// A file that is open for reading at any place.
+pub trait ReadFile {
+    /// May be short: returns the bytes read, 0 only at the end of the file. Retries nothing, not even EINTR.
+    fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, Errno>;
 }

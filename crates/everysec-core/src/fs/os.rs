@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{IoSlice, Write};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::LogFile;
+use super::{LogFile, ReadFile};
 use crate::error::{Errno, Failure, EINTR, ENOENT, ENOTDIR};
 
 /// A regular file, O_WRONLY | O_APPEND.
@@ -88,6 +88,12 @@ impl LogFile for OsFile {
             return Ok(());
         }
         Err(last_errno())
+    }
+}
+
+impl ReadFile for File {
+    fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, Errno> {
+        FileExt::read_at(self, into, offset).map_err(|error| Errno::of(&error))
     }
 }
 
