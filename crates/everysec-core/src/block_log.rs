@@ -1,7 +1,7 @@
 //! A block log as its owner's thread sees it: the filling block, and orders to the two threads behind it. No method waits
 //! for the disk, except those that say so.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -229,7 +229,7 @@ impl<F: LogFile> BlockLog<F> {
         while state.is_write_under_way {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                state.is_held = false;
+                self.let_threads_go(state);
                 return 0;
             }
             state = self.shared.wait_for(&self.shared.settled, state, left);
@@ -240,12 +240,18 @@ impl<F: LogFile> BlockLog<F> {
         while state.can_write() {
             state = writer::write_some(&self.shared, state, &mut batch);
         }
-        state.is_held = false;
         let written = state.written_total - before;
-        drop(state);
-        self.shared.writer_wake.notify_one();
+        self.let_threads_go(state);
         self.shared.notify();
         written
+    }
+
+    /// The end of a hold. What was due meanwhile may have woken a thread that went back to sleep because of it.
+    fn let_threads_go(&self, mut state: MutexGuard<'_, State<F>>) {
+        state.is_held = false;
+        drop(state);
+        self.shared.writer_wake.notify_one();
+        self.shared.syncer_wake.notify_one();
     }
 }
 

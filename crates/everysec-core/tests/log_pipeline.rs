@@ -396,6 +396,23 @@ fn the_last_effort_waits_only_so_long_for_a_write_that_hangs_and_then_writes_not
 }
 
 #[test]
+fn a_sync_that_was_asked_for_follows_the_last_effort_too() {
+    for _ in 0..200 {
+        let mut rig = Rig::new();
+        rig.log.set_retain(false);
+        rig.file.set(|disk| disk.writes.push_back(Answer::Fail(ENOSPC)));
+        rig.append("abc");
+        rig.log.flush(true);
+        rig.until("faulty", |state| state.fault().0 == Fault::Write);
+        rig.file
+            .set(|disk| disk.writes.extend([Answer::Take(1), Answer::Take(1)]));
+        assert_eq!(rig.log.write_out_sync(Duration::from_secs(5)), 3);
+        rig.until("synced", |state| state.synced_lsn == 3);
+        rig.close();
+    }
+}
+
+#[test]
 fn a_cut_moves_both_offsets_and_has_to_be_synced() {
     let mut rig = Rig::new();
     rig.append("abcdef");
