@@ -55,7 +55,7 @@ fn close_cleanly(mut rig: Rig) -> Closed {
 
 #[test]
 fn a_crash_at_any_step_leaves_a_prefix_with_all_that_was_synced() {
-    for_seeds(3, 60, |seed| {
+    for_seeds(8, 150, |seed| {
         let mut rig = Rig::open(ANNOTATED, all_states(with_holes()));
         let mut workload = Workload::new(seed, 0);
         for _ in 0..sized(60, 160) {
@@ -68,7 +68,7 @@ fn a_crash_at_any_step_leaves_a_prefix_with_all_that_was_synced() {
 
 #[test]
 fn a_log_without_annotations_keeps_what_was_synced_where_pages_keep_their_order() {
-    for_seeds(3, 30, |seed| {
+    for_seeds(8, 60, |seed| {
         let shape = LogShape {
             annotated: false,
             retain: seed.is_multiple_of(2),
@@ -90,7 +90,7 @@ fn a_log_without_annotations_keeps_what_was_synced_where_pages_keep_their_order(
 
 #[test]
 fn annotations_that_are_switched_off_and_on_again_keep_what_was_synced() {
-    for_seeds(2, 20, |seed| {
+    for_seeds(6, 40, |seed| {
         let mut rig = Rig::open(ANNOTATED, all_states(in_order()));
         let mut workload = Workload::new(seed, 0);
         let mut is_annotated = true;
@@ -139,7 +139,7 @@ fn a_unit_of_many_blocks_is_there_whole_or_not_at_all() {
 
 #[test]
 fn what_a_crash_left_is_recovered_appended_to_and_recovered_again() {
-    for_seeds(2, 12, |seed| {
+    for_seeds(6, 60, |seed| {
         let mut random = Random::new(seed);
         let mut checker = all_states(with_holes());
         checker.states_max = sized(40, 400) as usize;
@@ -177,7 +177,7 @@ fn what_a_crash_left_is_recovered_appended_to_and_recovered_again() {
 
 #[test]
 fn a_cut_keeps_what_stands_before_it_and_is_durable_once_it_is_synced() {
-    for_seeds(2, 10, |seed| {
+    for_seeds(4, 20, |seed| {
         let mut rig = Rig::open(ANNOTATED, all_states(with_holes()));
         let mut workload = Workload::new(seed, 0);
         for _ in 0..3 {

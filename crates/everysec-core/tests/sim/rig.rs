@@ -412,6 +412,7 @@ impl Rig {
             disk: self.disk,
             stream: self.stream,
             shape: self.shape,
+            names: self.names,
             checker: self.checker,
             acked,
         };
@@ -425,6 +426,7 @@ pub struct Closed {
     pub disk: SimDisk,
     pub stream: Stream,
     shape: LogShape,
+    names: u32,
     pub checker: CrashChecker,
     pub acked: u64,
 }
@@ -464,7 +466,7 @@ impl Closed {
             self.shape,
             self.checker,
         );
-        rig.names += 1000;
+        rig.names = self.names;
         rig.look();
         Some(rig)
     }
