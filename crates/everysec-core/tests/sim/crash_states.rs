@@ -4,6 +4,8 @@
 use everysec_core::block_format::Flag;
 use everysec_core::fs::sim::{Answer, CallKind, CrashDetail, Random};
 
+use everysec_core::log_state::Stage;
+
 use crate::crash_checker::{distinct_images, CrashChecker};
 use crate::rig::{Closed, LogShape, Rig};
 use crate::seeds::{for_seeds, sized};
@@ -39,12 +41,21 @@ fn tell(what: &str) {
     println!("{what}: {} distinct images recovered", distinct_images());
 }
 
-/// Ends a log as a program does, and looks at that too.
-fn close_cleanly(mut rig: Rig) -> Closed {
+/// Ends what is open, and syncs all.
+fn end_work(rig: &mut Rig) {
     if rig.stream.is_in_unit() {
         rig.end_unit();
     }
     rig.sync();
+    if rig.ask(|state| state.stage) != Stage::None {
+        assert!(rig.end_switch(), "{}", rig.describe());
+        rig.sync();
+    }
+}
+
+/// Ends a log as a program does, and looks at that too.
+fn close_cleanly(mut rig: Rig) -> Closed {
+    end_work(&mut rig);
     assert_eq!(rig.log.mark(Flag::CleanClose), Ok(()), "{}", rig.describe());
     rig.sync();
     let lsn = rig.stream.lsn();
@@ -78,10 +89,7 @@ fn a_log_without_annotations_keeps_what_was_synced_where_pages_keep_their_order(
         for _ in 0..sized(60, 160) {
             workload.step(&mut rig);
         }
-        if rig.stream.is_in_unit() {
-            rig.end_unit();
-        }
-        rig.sync();
+        end_work(&mut rig);
         let lsn = rig.stream.lsn();
         assert_eq!(rig.close().recovered().lsn, lsn);
     });
@@ -185,9 +193,9 @@ fn a_cut_keeps_what_stands_before_it_and_is_durable_once_it_is_synced() {
             rig.sync();
         }
         let (offset, lsn) = rig.ask(|state| (state.target.written_offset, state.written_lsn));
-        for _ in 0..5 {
+        for is_synced in [true, false, true] {
             workload.append(&mut rig);
-            rig.flush(false);
+            rig.flush(is_synced);
             rig.drain();
         }
         rig.cut(offset, lsn);

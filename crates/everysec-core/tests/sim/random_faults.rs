@@ -72,7 +72,7 @@ fn end_well(mut rig: Rig) {
         }
     }
     if !is_lost && rig.ask(|state| state.stage) != Stage::None {
-        assert!(rig.switch_files(), "{}", rig.describe());
+        assert!(rig.end_switch(), "{}", rig.describe());
     }
     rig.flush(true);
     rig.drain();

@@ -206,6 +206,11 @@ impl Rig {
     pub fn look(&mut self) {
         self.settle();
         let (written, synced) = self.ask(|state| (state.written_lsn, state.synced_lsn));
+        assert_eq!(
+            self.disk.calls_after_failed_sync(),
+            0,
+            "calls on a file that has lost pages"
+        );
         let appended = self.log.buffer().appended_lsn();
         assert_eq!(appended, self.stream.lsn(), "appended");
         assert!(written <= appended && synced <= appended, "{}", self.describe());
@@ -355,28 +360,29 @@ impl Rig {
         }
     }
 
-    /// The change of files at a cut of a rewrite. False: a fault came between; switch_files() goes on after it.
-    pub fn switch_files(&mut self) -> bool {
-        if self.ask(|state| state.stage) == Stage::None {
-            let (name, file) = self.create_segment();
-            self.log.set_next(file, 0, session(self.names));
-            if self.log.switch_to_next().is_none() {
-                return false;
-            }
-            // Records of the new file begin in database 0.
-            let lsn = self.stream.lsn();
-            self.segments.push(Segment {
-                name,
-                lsn,
-                content_lsn: lsn,
-                cut: None,
-                is_named: false,
-            });
-            self.stream.select(0);
-            self.look();
-        }
-        self.drain();
+    /// The change of files at a cut of a rewrite, first half: what comes next goes to another file.
+    pub fn begin_switch(&mut self) {
+        let (name, file) = self.create_segment();
+        self.log.set_next(file, 0, session(self.names));
+        assert_eq!(self.log.switch_to_next(), Some(()), "{}", self.describe());
+        // Records of the new file begin in database 0.
+        let lsn = self.stream.lsn();
+        self.segments.push(Segment {
+            name,
+            lsn,
+            content_lsn: lsn,
+            cut: None,
+            is_named: false,
+        });
+        self.stream.select(0);
+        self.look();
+    }
+
+    /// Second half, when the old file is synced and closed. False: it is not.
+    pub fn end_switch(&mut self) -> bool {
+        self.settle();
         if self.ask(|state| state.stage) != Stage::Held {
+            assert_eq!(self.log.resume_target(), None);
             return false;
         }
         let segments = self.segments.clone();

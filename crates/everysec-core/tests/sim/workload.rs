@@ -58,15 +58,13 @@ impl Workload {
                 let _ = rig.log.mark(Flag::Idle);
                 rig.look();
             }
-            92 if self.can_switch && !rig.stream.is_in_unit() => {
-                rig.switch_files();
-            }
-            93 => {
+            92..=93 => self.switch(rig),
+            94 => {
                 let patience = std::time::Duration::from_millis(1);
                 rig.log.write_out_sync(patience);
                 rig.look();
             }
-            94..=95 => rig.drain(),
+            95 => rig.drain(),
             _ => rig.look(),
         }
         self.heal(rig);
@@ -112,6 +110,14 @@ impl Workload {
             _ => Answer::Done,
         };
         rig.let_go(CallKind::Sync, Some(answer));
+    }
+
+    fn switch(&mut self, rig: &mut Rig) {
+        if rig.ask(|state| state.stage) != Stage::None {
+            rig.end_switch();
+        } else if self.can_switch && !rig.stream.is_in_unit() {
+            rig.begin_switch();
+        }
     }
 
     /// What a health watch does: writes that failed for want of room are tried again, or the file is given up.

@@ -39,6 +39,7 @@ pub struct Inode {
     pub pending: Vec<(Change, Fate)>,
     /// Changes that have left `pending`.
     folded: u64,
+    pub has_sync_failed: bool,
 }
 
 /// How much of a change a crash keeps.
@@ -77,6 +78,7 @@ impl Inode {
 
     /// An fdatasync has ended that was issued after `issued` changes.
     pub fn end_sync(&mut self, issued: u64, is_done: bool) {
+        self.has_sync_failed |= !is_done;
         let count = (issued - self.folded.min(issued)) as usize;
         for (_, fate) in self.pending.iter_mut().take(count) {
             if *fate == Fate::Dirty {

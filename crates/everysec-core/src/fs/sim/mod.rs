@@ -39,6 +39,7 @@ struct Disk {
     is_gate_shut: bool,
     standing: Vec<Standing>,
     calls_begun: u64,
+    calls_after_failed_sync: u64,
 }
 
 /// A call that stands at the gate.
@@ -150,6 +151,11 @@ impl SimDisk {
         (disk.plan.calls(), disk.plan.met())
     }
 
+    /// Writes and fdatasyncs that other threads than the driver's began on a file whose fdatasync had failed.
+    pub fn calls_after_failed_sync(&self) -> u64 {
+        self.lock().calls_after_failed_sync
+    }
+
     /// Opened: who stands there goes on, as the plan says.
     pub fn shut_gate(&self, is_shut: bool) {
         let mut disk = self.lock();
@@ -213,9 +219,13 @@ impl SimDisk {
     }
 
     /// Stands at the gate if it is shut, then asks for the answer.
-    fn pass(&self, kind: CallKind) -> (MutexGuard<'_, Disk>, Answer) {
+    fn pass(&self, kind: CallKind, inode: usize) -> (MutexGuard<'_, Disk>, Answer) {
         let mut disk = self.lock();
-        if !disk.is_gate_shut || std::thread::current().id() == self.driver {
+        let is_driver = std::thread::current().id() == self.driver;
+        if !is_driver && disk.inodes[inode].has_sync_failed {
+            disk.calls_after_failed_sync += 1;
+        }
+        if !disk.is_gate_shut || is_driver {
             let answer = disk.plan.answer(kind);
             return (disk, answer);
         }
@@ -264,7 +274,7 @@ impl SimFile {
 impl LogFile for SimFile {
     fn write(&self, parts: &[IoSlice<'_>]) -> Result<usize, Errno> {
         let mut bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        let (mut disk, answer) = self.sim.pass(CallKind::Write);
+        let (mut disk, answer) = self.sim.pass(CallKind::Write, self.inode);
         match answer {
             Answer::Fail(errno) => return Err(errno),
             Answer::Take(count) => bytes.truncate(count),
@@ -281,7 +291,7 @@ impl LogFile for SimFile {
 
     fn datasync(&self) -> Result<(), Errno> {
         let issued = self.sim.lock().inodes[self.inode].changes();
-        let (mut disk, answer) = self.sim.pass(CallKind::Sync);
+        let (mut disk, answer) = self.sim.pass(CallKind::Sync, self.inode);
         let inode = &mut disk.inodes[self.inode];
         match answer {
             // Nothing was given up: a signal came before the disk was asked.
