@@ -28,8 +28,8 @@ pub struct FileContent {
 pub enum Refusal {
     /// Taken for damage.
     Damage(String),
-    /// The last file begins with zeros and holds no whole block: nothing tells a new file of ours whose first sectors are missing
-    /// from a plain one that has lost them. Refused, which is the safe side; the LSN where that file begins.
+    /// The last file begins with zeros and 3 records or more behind them: a new file of ours whose first sectors are missing is not
+    /// told from a plain one that has lost them. Refused, which is the safe side; the LSN where that file begins.
     Unknown(u64),
 }
 
@@ -65,9 +65,8 @@ pub fn recover(image: &Image) -> Result<Recovered, Refusal> {
         let name = &segment.name;
         let file = read(&disk, name, segment.cut, segment.lsn)?;
         let outcome = &file.outcome;
-        let begins_with_zeros =
-            outcome.bad_offset == 0 && image.file(name).is_some_and(|bytes| bytes.first() == Some(&0));
-        if is_last && begins_with_zeros && !outcome.is_annotated && outcome.status == Status::Malformed {
+        let begins_with_zeros = outcome.bad_offset == 0 && outcome.found == "0x00";
+        if is_last && begins_with_zeros && outcome.is_bad_in_plain && outcome.records_after_bad >= 3 {
             return Err(Refusal::Unknown(recovered.lsn));
         }
         let kept = if is_last {
@@ -98,15 +97,22 @@ pub fn recover(image: &Image) -> Result<Recovered, Refusal> {
 /// Commands of the last file that stay; what follows is cut.
 fn decide(outcome: &ReadOutcome) -> Result<u64, &'static str> {
     let is_whole = !outcome.open_multi && outcome.unit_start == outcome.valid_end;
+    let is_zero = outcome.found == "0x00";
+    let is_first_page_missing = outcome.bad_offset == 0 && is_zero && outcome.records_after_bad < 3;
+    let is_unfinished = outcome.status == Status::Truncated
+        || is_zero
+        || outcome.expected == "an #EVS1 line of known form"
+        || outcome.expected.starts_with("crc ");
+    let is_in_plain = outcome.is_bad_in_plain && !is_first_page_missing;
     let is_below_evidence = outcome.is_annotated
-        && !outcome.is_bad_in_plain
-        && (outcome.is_bad_after_close || (outcome.lsn as i64) < outcome.evidence_lsn);
+        && !is_in_plain
+        && ((outcome.is_bad_after_close && !is_unfinished) || (outcome.lsn as i64) < outcome.evidence_lsn);
     match outcome.status {
         Status::Clean if is_whole => return Ok(outcome.commands),
         Status::Clean => {}
         Status::Truncated if outcome.records_after_bad >= 3 || is_below_evidence => return Err("damage"),
         Status::Truncated => {}
-        Status::Malformed if outcome.is_bad_in_plain => return Err("damage in plain RESP"),
+        Status::Malformed if is_in_plain => return Err("damage in plain RESP"),
         Status::Malformed if is_below_evidence || !outcome.foreign_cut.is_empty() => return Err("damage"),
         Status::Malformed => {}
         Status::Rdb => return Err("an RDB"),

@@ -318,14 +318,13 @@ impl Rig {
         self.is_ack_held = true;
         let old = old.unwrap_or_else(|| panic!("the old file is held by nobody else"));
         let _ = old.close();
-        let lead = select_record(self.stream.db_at(cut.lsn)).len() as u64;
         let at = self.segments.len() - 1;
         let given_up = &mut self.segments[at];
         let is_empty = !given_up.is_named && cut.lsn <= given_up.content_lsn;
         given_up.cut = Some(if is_empty { 0 } else { cut.offset });
         self.segments.push(Segment {
             name,
-            lsn: cut.lsn.checked_sub(lead).unwrap_or(cut.lsn),
+            lsn: cut.file_lsn,
             content_lsn: cut.lsn,
             cut: None,
             is_named: false,
