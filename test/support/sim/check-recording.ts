@@ -34,26 +34,30 @@ export interface Enumerated {
 
 export interface CheckOptions {
   readonly recoverer: Recoverer;
-  /** About so many images, spread over all operations. */
+  /** About so many images, spread over the operations. */
   readonly budget: number;
+  /** Hashes of all durable images so far, those in the middle of recoveries too: what the counts are made of. */
+  readonly distinct: Set<string>;
   /** Images whose bytes reached the disk in their order only. */
   readonly isOrdered?: boolean;
 }
 
 export async function checkRecording(recording: Recording, options: CheckOptions): Promise<Enumerated> {
   const { trace, initial, seed, units } = recording;
-  const { recoverer, budget, isOrdered = false } = options;
-  const steps = trace.filter(isCrashPoint).length;
-  const imagesMax = Math.max(6, Math.ceil((budget / Math.max(1, steps)) * 1.5));
+  const { recoverer, budget, distinct, isOrdered = false } = options;
+  const firstStep = trace.findIndex((operation) => operation.op === 'mark' && operation.what === 'begin');
+  const steps = trace.slice(firstStep).filter(isCrashPoint).length;
+  // A small budget is spent at some operations rather than as one image at each.
+  const imagesMax = Math.max(IMAGES_AT_LEAST, Math.ceil((budget / Math.max(1, steps)) * 1.5));
+  const share = Math.max(OPERATIONS_AT_LEAST / steps, (budget * 1.5) / (steps * IMAGES_AT_LEAST));
   const promised: Promised = { appended: 0, acked: 0, written: 0 };
   const found: Enumerated = { images: 0, kills: 0, nested: 0, operations: 0 };
   const random = new Random(seed);
   /** Number of units recovered from each image. */
   const recovered = new Map<string, number>();
-  const firstStep = trace.findIndex((operation) => operation.op === 'mark' && operation.what === 'begin');
   for (const { index, operation, disk } of replay(trace, initial)) {
     if (operation.op === 'mark' && operation.what === 'promised') Object.assign(promised, JSON.parse(operation.text) as Promised);
-    if (index < firstStep || !isCrashPoint(operation)) continue;
+    if (index < firstStep || !isCrashPoint(operation) || !random.chance(share)) continue;
     found.operations++;
     const settle = async (key: string, how: string, least: number, recover: () => ReturnType<Recoverer['recoverImage']>) => {
       try {
@@ -75,18 +79,23 @@ export async function checkRecording(recording: Recording, options: CheckOptions
       }
     };
     for (const image of crashStates(disk, { seed: random.below(1 << 20), imagesMax, isOrdered })) {
-      if (!recovered.has(image.hash)) found.images++;
+      if (!distinct.has(image.hash)) found.images++;
+      distinct.add(image.hash);
       await settle(image.hash, `a power loss that leaves ${image}`, promised.acked, () => recoverer.recoverImage(image));
     }
     const live = disk.liveImage();
     const key = `killed ${live.hash}`;
-    if (!recovered.has(key)) found.kills++;
+    if (!distinct.has(key)) found.kills++;
+    distinct.add(key);
     const least = Math.max(promised.acked, promised.written);
     const leastCommands = units.slice(0, promised.acked).reduce((sum, unit) => sum + unit.length, 0);
     await settle(key, `killed with ${live}`, least, () => recoverer.recoverKilled(disk, leastCommands));
   }
   return found;
 }
+
+const IMAGES_AT_LEAST = 6;
+const OPERATIONS_AT_LEAST = 6;
 
 /** After what changes a disk, and after what changes the promises. A sync that succeeds leaves fewer states, not others. */
 function isCrashPoint(operation: DiskOperation): boolean {

@@ -3,6 +3,7 @@
  * remembers what it was given. The TypeScript backend, in this process.
  */
 import { settingsFromConfig } from '../../../src/aof/settings-from-config.js';
+import type { Backend } from '../../../src/backend/backend.js';
 import { createFallbackBackend } from '../../../src/backend/fallback/fallback-backend.js';
 import { guardBackend } from '../../../src/backend/guarded-backend.js';
 import { Config } from '../../../src/config/config.js';
@@ -64,7 +65,7 @@ export class EngineLife {
     this.env = new LifeEnv(files, boot);
     this.engine = new Engine({
       env: this.env,
-      backend: guardBackend(createFallbackBackend(this.env)),
+      backend: withSmallBatches(guardBackend(createFallbackBackend(this.env))),
       settings: settingsFromConfig(Config.fromOptions({ appendonly: true, ...config, dir: '/data' })),
       host: {
         apply: (db, argv) => void this.commands.push(`${db} ${argv.map((arg) => arg.latin1Slice()).join(' ')}`),
@@ -108,6 +109,17 @@ export class EngineLife {
     }
     return done;
   }
+}
+
+/** The files here are small, and there are many of them: buffers of 1 MiB for each would be most of the work. */
+function withSmallBatches(backend: Backend): Backend {
+  return {
+    kind: backend.kind,
+    reason: backend.reason,
+    openLog: (options) => backend.openLog(options),
+    openReader: (options) => backend.openReader({ ...options, batchBytes: 32 * 1024 }),
+    tryFileLock: (path) => backend.tryFileLock(path),
+  };
 }
 
 const QUIET_ROUNDS = 20;

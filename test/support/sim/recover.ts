@@ -25,7 +25,7 @@ export interface RecoverOptions {
   /** How many crash states of each of the recovery's own operations are looked at; 0: one of one operation. */
   readonly nestedPerOperation: number;
   readonly isOrdered: boolean;
-  /** Distinct images looked at during recoveries, over all of them. */
+  /** Images looked at so far; those from the middle of recoveries are opened once. */
   readonly seen: Set<string>;
 }
 
