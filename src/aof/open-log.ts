@@ -286,7 +286,8 @@ export class OpenLog {
       if (failure !== null) throw failure;
       if (flusher.syncedLsn >= flusher.appendedLsn) return;
       if (health.rolling !== null) continue;
-      if (trouble !== null && flusher.fault !== BlockLogFault.none) throw trouble;
+      // A roll may also be given up after the log has gone on in its new file, and then there is no fault any more.
+      if (trouble !== null && (flusher.fault !== BlockLogFault.none || health.isGivenUp)) throw trouble;
       await new Promise<void>((resolve) => void this.#wakers.push(resolve));
     }
   }

@@ -42,6 +42,7 @@ export class LogHealth {
   #isFinishing = false;
   /** Nor any waiting for the one under way. */
   #isClosing = false;
+  #isGivenUp = false;
   /** The roll that is under way; settles, never rejects. */
   #rolling: Promise<void> | null = null;
   /** Old segments being cut, beside the log; never rejects. */
@@ -74,6 +75,11 @@ export class LogHealth {
   /** Settles with the roll that is under way, never rejects; null when there is none. */
   get rolling(): Promise<void> | null {
     return this.#rolling;
+  }
+
+  /** The log is being closed, and the last roll ended before it counted: nothing more will be synced. */
+  get isGivenUp(): boolean {
+    return this.#isGivenUp;
   }
 
   /** From the flusher, when the log's fault has changed. */
@@ -166,7 +172,8 @@ export class LogHealth {
     } catch (error) {
       this.#rolling = null;
       const known = toAofError(error, 'rolling to a new segment');
-      if (known.code !== 'AOF_ABORTED') this.fail(unknownOutcome(known));
+      if (known.code === 'AOF_ABORTED') this.#isGivenUp = true;
+      else this.fail(unknownOutcome(known));
       return;
     }
     this.#rolling = null;
