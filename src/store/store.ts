@@ -116,9 +116,14 @@ export class Store implements Host {
     return this.dispatcher.execute(session, argv, reply);
   }
 
-  /** What the reply of the last execute() waits for; 0 when it shows no data. */
+  /**
+   * What the reply of the last execute() waits for; 0 when it shows no data. While the log is degraded or has failed no write runs, so
+   * it was a read: it does not wait for a disk that may never come back, and may show what is not durable.
+   */
   get replyLsn(): number {
-    return this.dispatcher.lastShowsData ? this.engine.appendedLsn : 0;
+    if (!this.dispatcher.lastShowsData) return 0;
+    const { state } = this.engine;
+    return state === 'degraded' || state === 'failed' ? 0 : this.engine.appendedLsn;
   }
 
   get appendedLsn(): number {

@@ -21,6 +21,8 @@ export interface EverysecOptions {
   /** Further directives: `{ 'aof-checksum': 'no' }`. */
   readonly config?: Readonly<Record<string, string>>;
   readonly env?: NodeJS.ProcessEnv;
+  /** A program and its arguments that run the server: `['prlimit', '--fsize=200000']`. */
+  readonly under?: readonly string[];
 }
 
 const root = process.cwd();
@@ -51,9 +53,10 @@ export async function spawnEverysec(options: EverysecOptions): Promise<ChildServ
   };
   if (standIn !== '') return new ChildServer({ program: standIn, args: toArgs({ save: '', ...onlyRedis(directives) }), port });
   directives['backend'] = options.backend ?? backendUnderTest();
+  const [program, ...args] = [...(options.under ?? []), process.execPath, everysecMain, 'serve', ...toArgs(directives)];
   return new ChildServer({
-    program: process.execPath,
-    args: [everysecMain, 'serve', ...toArgs(directives)],
+    program: program ?? process.execPath,
+    args,
     port,
     env: { EVERYSEC_BACKEND: '', ...options.env },
   });

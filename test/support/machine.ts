@@ -1,0 +1,95 @@
+/**
+ * What a rig needs of the real machine (root, mounts, loop devices, tools), and what becomes of it without.
+ *
+ * Without the privilege it is skipped, with a printed line, also in CI: a container is allowed to have none. A tool that is missing
+ * where the privilege is there is a skip too, but in CI an error: .ci/run installs the tools.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+export type Privilege = 'root' | 'mount' | 'loop' | 'immutable';
+
+export interface Needs {
+  readonly privileges?: readonly Privilege[];
+  /** Programs, or absolute paths of files. */
+  readonly tools?: readonly string[];
+}
+
+/** libfaketime with threads, where Debian's package puts it. */
+export const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
+
+/** A describe block for rigs that need this of the machine. */
+export function describeOnMachine(name: string, needs: Needs, body: () => void): void {
+  const denied = (needs.privileges ?? []).map((privilege) => whyNot(privilege)).find((reason) => reason !== '');
+  const missing = (needs.tools ?? []).filter((tool) => !hasTool(tool));
+  if (denied === undefined && missing.length === 0) {
+    describe(name, body);
+  } else if (denied === undefined && process.env['CI'] === 'true') {
+    describe(name, () => {
+      it(`needs ${missing.join(', ')}`, () => expect.fail(`${missing.join(', ')} missing, and CI must not skip`));
+    });
+  } else {
+    console.warn(`skipped, ${denied ?? `${missing.join(', ')} missing`}: ${name}`);
+    describe.skip(name, body);
+  }
+}
+
+/** Runs a tool to its end; what it complained about is in the error. */
+export function run(program: string, ...args: string[]): string {
+  const done = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
+  if (done.status === 0) return done.stdout;
+  throw new Error(`${[program, ...args].join(' ')}: ${done.error?.message ?? `${done.stderr}${done.stdout}`.trim()}`);
+}
+
+const reasons = new Map<Privilege, string>();
+
+function whyNot(privilege: Privilege): string {
+  const known = reasons.get(privilege);
+  if (known !== undefined) return known;
+  const reason = process.platform !== 'linux' ? `the platform is ${process.platform}` : probe(privilege);
+  reasons.set(privilege, reason);
+  return reason;
+}
+
+function probe(privilege: Privilege): string {
+  if (process.getuid?.() !== 0) return 'not root here';
+  if (privilege === 'root') return '';
+  const at = mkdtempSync(join(tmpdir(), 'everysec-probe-'));
+  try {
+    if (privilege === 'mount') return probeMount(at, ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at]);
+    const image = `${at}.image`;
+    try {
+      run('truncate', '-s', '1M', image);
+      if (privilege === 'immutable') return probeImmutable(image);
+      run('mkfs.ext4', '-q', image);
+      return probeMount(at, ['-o', 'loop', image, at]);
+    } finally {
+      rmSync(image, { force: true });
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    rmdirSync(at);
+  }
+}
+
+function probeMount(at: string, args: readonly string[]): string {
+  const mounted = spawnSync('mount', args, { encoding: 'utf8' });
+  if (mounted.status !== 0) return `no right to mount: ${mounted.stderr?.trim() ?? String(mounted.error)}`;
+  run('umount', at);
+  return '';
+}
+
+function probeImmutable(path: string): string {
+  const done = spawnSync('chattr', ['+i', path], { encoding: 'utf8' });
+  if (done.status !== 0) return `chattr +i is refused: ${done.stderr?.trim() ?? String(done.error)}`;
+  run('chattr', '-i', path);
+  return '';
+}
+
+function hasTool(tool: string): boolean {
+  return tool.startsWith('/') ? existsSync(tool) : spawnSync('which', [tool], { stdio: 'ignore' }).status === 0;
+}
