@@ -2,6 +2,7 @@
 import { loadBackend } from './backend/load-backend.js';
 import { backendWish } from './backend/wish.js';
 import { createNodeEnv } from './env/node-env.js';
+import { residentBytes } from './env/node-memory.js';
 import { EmbeddedStore, type OpenOptions } from './store/embedded-store.js';
 
 /**
@@ -13,7 +14,7 @@ export function open(options: OpenOptions): Promise<EmbeddedStore> {
     createEnv: createNodeEnv,
     loadBackend: (env, want) => loadBackend(env, backendWish(want, process.env['EVERYSEC_BACKEND'])),
     random: Math.random,
-    usedMemory: () => process.memoryUsage.rss(),
+    usedMemory: residentBytes,
   });
 }
 

@@ -7,6 +7,7 @@ import { guardBackend } from './backend/guarded-backend.js';
 import type { BackendWish } from './backend/wish.js';
 import type { Env } from './env/env.js';
 import { createNodeEnv } from './env/node-env.js';
+import { residentBytes } from './env/node-memory.js';
 import { AofError } from './errors.js';
 import { EmbeddedStore, type OpenOptions } from './store/embedded-store.js';
 
@@ -22,7 +23,7 @@ export function open(options: OpenOptions): Promise<EmbeddedStore> {
     createEnv: createNodeEnv,
     loadBackend: loadPureBackend,
     random: Math.random,
-    usedMemory: () => process.memoryUsage.rss(),
+    usedMemory: residentBytes,
   });
 }
 

@@ -1,8 +1,10 @@
 /** A server with everything below it: backend, engine, store. Used by the public door and by `everysec serve`. */
+
 import { loadBackend } from '../backend/load-backend.js';
 import { backendWish } from '../backend/wish.js';
 import type { Config } from '../config/config.js';
 import type { Env } from '../env/env.js';
+import { memoryInUse } from '../env/node-memory.js';
 import { configPortOf } from '../store/config-port.js';
 import { Store } from '../store/store.js';
 import { Server } from './server.js';
@@ -30,6 +32,6 @@ export async function composeServer(options: ComposeOptions): Promise<ComposedSe
 }
 
 function usedMemory(): number {
-  const { heapUsed, external } = process.memoryUsage();
+  const { heapUsed, external } = memoryInUse();
   return heapUsed + external;
 }

@@ -1,6 +1,8 @@
 /** INFO's text. Redis's sections and field names where they make sense here; the store adds the fields that only it knows. */
+
 import { arch, release, totalmem, type } from 'node:os';
 import type { ConfigPort } from '../commands/server-port.js';
+import { memoryInUse } from '../env/node-memory.js';
 import type { Clients } from './clients.js';
 import { formatBytes } from './format-bytes.js';
 import type { InfoFields, StorePort } from './ports.js';
@@ -112,7 +114,7 @@ function* clientsFields({ clients, config }: InfoSources): InfoFields {
 let peakBytes = 0;
 
 function* memoryFields({ config }: InfoSources): InfoFields {
-  const { heapUsed, heapTotal, external, rss } = process.memoryUsage();
+  const { heapUsed, heapTotal, external, rss } = memoryInUse();
   const used = heapUsed + external;
   peakBytes = Math.max(peakBytes, used);
   yield ['used_memory', used];
