@@ -54,8 +54,14 @@ export class RealDisk {
     run('mount', '-o', `remount,size=${size}`, this.path);
   }
 
+  /** Nobody may have a file open for writing. */
   remount(how: 'ro' | 'rw'): void {
     run('mount', '-o', `remount,${how}`, this.path);
+  }
+
+  /** ext4 only: read-only from now on for those who write as well, as after an error of the disk. It stays so until unmounted. */
+  abort(): void {
+    run('mount', '-o', 'remount,abort', this.path);
   }
 
   /** Whoever writes waits until thaw(). */
