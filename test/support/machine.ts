@@ -18,9 +18,6 @@ export interface Needs {
   readonly tools?: readonly string[];
 }
 
-/** libfaketime with threads, where Debian's package puts it. */
-export const FAKETIME_LIBRARY = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketimeMT.so.1`;
-
 /** A describe block for rigs that need this of the machine. */
 export function describeOnMachine(name: string, needs: Needs, body: () => void): void {
   const denied = (needs.privileges ?? []).map((privilege) => whyNot(privilege)).find((reason) => reason !== '');

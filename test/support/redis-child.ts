@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { ChildServer } from './child-server.js';
 import { freePort } from './redis-server.js';
 
-export async function spawnRedis(dir: string, config: Readonly<Record<string, string>> = {}): Promise<ChildServer> {
+export async function spawnRedis(
+  dir: string,
+  config: Readonly<Record<string, string>> = {},
+  env: NodeJS.ProcessEnv = {},
+  /** A program and its arguments that run it: `['strace', '-D']`. */
+  under: readonly string[] = [],
+): Promise<ChildServer> {
   const port = await freePort();
   const directives: Record<string, string> = {
     port: String(port),
@@ -20,7 +26,8 @@ export async function spawnRedis(dir: string, config: Readonly<Record<string, st
     ...config,
   };
   const args = Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]);
-  return new ChildServer({ program: 'redis-server', args, port });
+  const [program = 'redis-server', ...rest] = [...under, 'redis-server', ...args];
+  return new ChildServer({ program, args: rest, port, env });
 }
 
 export async function startRedis(dir: string, config: Readonly<Record<string, string>> = {}): Promise<ChildServer> {
