@@ -4,6 +4,7 @@ import { row as appendRaw } from './throughput/append-raw.mjs';
 import { row as appendStrings } from './throughput/append-strings.mjs';
 import { row as checksums } from './throughput/checksums.mjs';
 import { row as durable } from './throughput/durable.mjs';
+import { row as frozenDisk } from './throughput/frozen-disk.mjs';
 import { row as logGrowth } from './throughput/log-growth.mjs';
 import { row as read } from './throughput/read.mjs';
 
@@ -11,4 +12,4 @@ import { row as read } from './throughput/read.mjs';
  * A row: `id`, `title`, `method` (prose for docs/performance.md), `run(context)` (lib/compare.mjs makes the context) and
  * `evaluate(measurements)`, a pure function from raw trials to table lines (lib/verdict.mjs).
  */
-export const rows = [appendStrings, appendRaw, durable, read, checksums, logGrowth, calls];
+export const rows = [appendStrings, appendRaw, durable, frozenDisk, read, checksums, logGrowth, calls];

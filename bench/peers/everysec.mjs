@@ -21,6 +21,7 @@ const TURN_COMMANDS = 4096;
 const FILL_COMMANDS = 2 ** 18;
 
 export { calls } from '../micro/calls.mjs';
+export { frozenEmbedded, frozenServer } from './frozen-disk.mjs';
 
 /** A host without data: the rows of the engine measure the log and not somebody's Map. */
 export const emptyHost = {

@@ -61,119 +61,126 @@ async function keysAfterStart(spawned: Promise<ChildServer>): Promise<string[] |
   return keys;
 }
 
-describeOnMachine(`one system call fails, redis-server and backend ${backend}`, { tools: ['redis-server', 'strace'] }, () => {
-  /** Writes until one is refused, then for `ms` more; whether the last one is taken. */
-  async function isWellAgain(server: ChildServer, ms: number): Promise<{ wasRefused: boolean; isWell: boolean; told: string[] }> {
-    const client = await server.connect();
-    const told: string[] = [];
-    let wasRefused = false;
-    let isWell = false;
-    let until = performance.now() + 8000;
-    for (let i = 0; performance.now() < until; i += 1) {
-      const reply = await client.call('SET', `k:${i}`, 'v');
-      isWell = reply === 'OK';
-      if (isWell) told.push(`k:${i}`);
-      else if (!wasRefused) {
-        wasRefused = true;
-        until = performance.now() + ms;
-      }
-      await pause(20);
-    }
-    return { wasRefused, isWell, told };
-  }
-
-  it('everysec, one fdatasync fails with EIO: Redis refuses writes for good, we go on with a new segment and lose nothing', async () => {
-    const dirs = { theirs: tempDir('defect'), mine: tempDir('defect') };
-    const under = (dir: string) => failing('fdatasync', 'EIO', 2, join(folder(dir), incrName(1)));
-    const theirs = await (await redis({ dir: dirs.theirs, under: under(dirs.theirs) })).ready();
-    const mine = await (await ours({ dir: dirs.mine, under: under(dirs.mine) })).ready();
-    const [redisSaw, weSaw] = await Promise.all([isWellAgain(theirs, 4000), isWellAgain(mine, 4000)]);
-    expect(redisSaw).toMatchObject({ wasRefused: true, isWell: false });
-    expect(weSaw.isWell).toBe(true);
-    expect(mine.log).toContain('Fail to fsync the AOF file');
-    expect(readdirSync(folder(dirs.mine)).filter((name) => name.endsWith('.incr.aof')).length).toBeGreaterThan(1);
-    await mine.kill();
-    expect(await keysAfterStart(ours({ dir: dirs.mine }))).toEqual([...weSaw.told].sort());
-  });
-
-  it('always, one fdatasync fails with EIO: Redis ends, we answer once the record is durable elsewhere', async () => {
-    const under = failing('fdatasync', 'EIO', 4);
-    const run = async (server: ChildServer) => {
+describeOnMachine(
+  `one system call fails, redis-server and backend ${backend}`,
+  { privileges: ['trace'], tools: ['redis-server'] },
+  () => {
+    /** Writes until one is refused, then for `ms` more; whether the last one is taken. */
+    async function isWellAgain(
+      server: ChildServer,
+      ms: number,
+    ): Promise<{ wasRefused: boolean; isWell: boolean; told: string[] }> {
       const client = await server.connect();
-      let told = 0;
-      for (let i = 0; i < 40; i += 1) {
-        const reply = await client.call('SET', `k:${i}`, 'v').catch(() => null);
-        if (reply === null) break;
-        if (reply === 'OK') told += 1;
-        await pause(5);
-      }
-      return told;
-    };
-    const theirs = await (await redis({ dir: tempDir('defect'), appendfsync: 'always', under })).ready();
-    await run(theirs);
-    expect((await theirs.exited).code).toBe(1);
-    const dir = tempDir('defect');
-    const mine = await (await ours({ dir, appendfsync: 'always', under })).ready();
-    const told = await run(mine);
-    expect(mine.isRunning).toBe(true);
-    expect(mine.log).toContain('Fail to fsync the AOF file');
-    await mine.kill();
-    expect((await keysAfterStart(ours({ dir })))?.length).toBeGreaterThanOrEqual(told);
-  });
-
-  it('always, one write fails with ENOSPC: Redis ends, we write it again and go on', async () => {
-    const run = async (server: ChildServer) => {
-      const client = await server.connect();
-      const replies: unknown[] = [];
-      for (let i = 0; i < 30; i += 1) {
-        replies.push(await client.call('SET', `k:${i}`, 'v').catch(() => null));
+      const told: string[] = [];
+      let wasRefused = false;
+      let isWell = false;
+      let until = performance.now() + 8000;
+      for (let i = 0; performance.now() < until; i += 1) {
+        const reply = await client.call('SET', `k:${i}`, 'v');
+        isWell = reply === 'OK';
+        if (isWell) told.push(`k:${i}`);
+        else if (!wasRefused) {
+          wasRefused = true;
+          until = performance.now() + ms;
+        }
         await pause(20);
       }
-      return replies;
-    };
-    const dirs = { theirs: tempDir('defect'), mine: tempDir('defect') };
-    const write = backend === 'native' ? 'pwrite64,write,writev,pwritev' : 'write,writev,pwrite64,pwritev';
-    const at = (dir: string) => join(folder(dir), incrName(1));
-    const theirs = await (
-      await redis({ dir: dirs.theirs, appendfsync: 'always', under: failing('write', 'ENOSPC', 3, at(dirs.theirs)) })
-    ).ready();
-    await run(theirs);
-    expect((await theirs.exited).code).toBe(1);
-    const mine = await (
-      await ours({ dir: dirs.mine, appendfsync: 'always', under: failing(write, 'ENOSPC', 3, at(dirs.mine)) })
-    ).ready();
-    const replies = await run(mine);
-    expect(mine.log).toContain('Error writing to the AOF file: No space left on device');
-    expect(replies.at(-1)).toBe('OK');
-    await mine.kill();
-    const found = new Set(await keysAfterStart(ours({ dir: dirs.mine })));
-    replies.forEach((reply, i) => {
-      expect(found.has(`k:${i}`), `k:${i} ${reply instanceof RespError ? reply.message : String(reply)}`).toBe(reply === 'OK');
-    });
-  });
+      return { wasRefused, isWell, told };
+    }
 
-  it('a new data directory: Redis never makes the entry of its AOF directory durable, we do before anything is in it', async () => {
-    const synced = async (spawn: (options: StartOptions) => Promise<ChildServer>) => {
+    it('everysec, one fdatasync fails with EIO: Redis refuses writes for good, we go on with a new segment and lose nothing', async () => {
+      const dirs = { theirs: tempDir('defect'), mine: tempDir('defect') };
+      const under = (dir: string) => failing('fdatasync', 'EIO', 2, join(folder(dir), incrName(1)));
+      const theirs = await (await redis({ dir: dirs.theirs, under: under(dirs.theirs) })).ready();
+      const mine = await (await ours({ dir: dirs.mine, under: under(dirs.mine) })).ready();
+      const [redisSaw, weSaw] = await Promise.all([isWellAgain(theirs, 4000), isWellAgain(mine, 4000)]);
+      expect(redisSaw).toMatchObject({ wasRefused: true, isWell: false });
+      expect(weSaw.isWell).toBe(true);
+      expect(mine.log).toContain('Fail to fsync the AOF file');
+      expect(readdirSync(folder(dirs.mine)).filter((name) => name.endsWith('.incr.aof')).length).toBeGreaterThan(1);
+      await mine.kill();
+      expect(await keysAfterStart(ours({ dir: dirs.mine }))).toEqual([...weSaw.told].sort());
+    });
+
+    it('always, one fdatasync fails with EIO: Redis ends, we answer once the record is durable elsewhere', async () => {
+      const under = failing('fdatasync', 'EIO', 4);
+      const run = async (server: ChildServer) => {
+        const client = await server.connect();
+        let told = 0;
+        for (let i = 0; i < 40; i += 1) {
+          const reply = await client.call('SET', `k:${i}`, 'v').catch(() => null);
+          if (reply === null) break;
+          if (reply === 'OK') told += 1;
+          await pause(5);
+        }
+        return told;
+      };
+      const theirs = await (await redis({ dir: tempDir('defect'), appendfsync: 'always', under })).ready();
+      await run(theirs);
+      expect((await theirs.exited).code).toBe(1);
       const dir = tempDir('defect');
-      const trace = join(tempDir('trace'), 'calls');
-      const under = ['strace', '-D', '-f', '-qq', '-y', '-o', trace, '-e', 'trace=fsync,fdatasync'];
-      const server = await (await spawn({ dir, under })).ready();
-      await (await server.connect()).ok('SET', 'a', '1');
-      await pause(1500);
-      await server.kill();
-      await pause(200);
-      return readFileSync(trace, 'latin1')
-        .split('\n')
-        .filter((line) => line.includes(`<${dir}>`)).length;
-    };
-    expect(await synced(redis)).toBe(0);
-    expect(await synced(ours)).toBeGreaterThan(0);
-  });
-});
+      const mine = await (await ours({ dir, appendfsync: 'always', under })).ready();
+      const told = await run(mine);
+      expect(mine.isRunning).toBe(true);
+      expect(mine.log).toContain('Fail to fsync the AOF file');
+      await mine.kill();
+      expect((await keysAfterStart(ours({ dir })))?.length).toBeGreaterThanOrEqual(told);
+    });
+
+    it('always, one write fails with ENOSPC: Redis ends, we write it again and go on', async () => {
+      const run = async (server: ChildServer) => {
+        const client = await server.connect();
+        const replies: unknown[] = [];
+        for (let i = 0; i < 30; i += 1) {
+          replies.push(await client.call('SET', `k:${i}`, 'v').catch(() => null));
+          await pause(20);
+        }
+        return replies;
+      };
+      const dirs = { theirs: tempDir('defect'), mine: tempDir('defect') };
+      const write = backend === 'native' ? 'pwrite64,write,writev,pwritev' : 'write,writev,pwrite64,pwritev';
+      const at = (dir: string) => join(folder(dir), incrName(1));
+      const theirs = await (
+        await redis({ dir: dirs.theirs, appendfsync: 'always', under: failing('write', 'ENOSPC', 3, at(dirs.theirs)) })
+      ).ready();
+      await run(theirs);
+      expect((await theirs.exited).code).toBe(1);
+      const mine = await (
+        await ours({ dir: dirs.mine, appendfsync: 'always', under: failing(write, 'ENOSPC', 3, at(dirs.mine)) })
+      ).ready();
+      const replies = await run(mine);
+      expect(mine.log).toContain('Error writing to the AOF file: No space left on device');
+      expect(replies.at(-1)).toBe('OK');
+      await mine.kill();
+      const found = new Set(await keysAfterStart(ours({ dir: dirs.mine })));
+      replies.forEach((reply, i) => {
+        expect(found.has(`k:${i}`), `k:${i} ${reply instanceof RespError ? reply.message : String(reply)}`).toBe(reply === 'OK');
+      });
+    });
+
+    it('a new data directory: Redis never makes the entry of its AOF directory durable, we do before anything is in it', async () => {
+      const synced = async (spawn: (options: StartOptions) => Promise<ChildServer>) => {
+        const dir = tempDir('defect');
+        const trace = join(tempDir('trace'), 'calls');
+        const under = ['strace', '-D', '-f', '-qq', '-y', '-o', trace, '-e', 'trace=fsync,fdatasync'];
+        const server = await (await spawn({ dir, under })).ready();
+        await (await server.connect()).ok('SET', 'a', '1');
+        await pause(1500);
+        await server.kill();
+        await pause(200);
+        return readFileSync(trace, 'latin1')
+          .split('\n')
+          .filter((line) => line.includes(`<${dir}>`)).length;
+      };
+      expect(await synced(redis)).toBe(0);
+      expect(await synced(ours)).toBeGreaterThan(0);
+    });
+  },
+);
 
 describeOnMachine(
   `the wall clock is set back, redis-server and backend ${backend}`,
-  { tools: ['redis-server', 'strace', 'cc'] },
+  { privileges: ['trace'], tools: ['redis-server', 'cc'] },
   () => {
     it('everysec: Redis syncs no more until the clock is where it was, we go on each second', async () => {
       const clock = new WallClock(tempDir('clock'));

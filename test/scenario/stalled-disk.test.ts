@@ -2,8 +2,8 @@
  * A disk that stalls under load: an ext4 on a loop device, frozen for seconds. write(2) and fdatasync hang for as long; the event
  * loop must not, memory stays within its limit, and whoever appends is told to wait: by bytes and by age.
  *
- * A machine that is busy may take a process off its processor for 50 ms; a loop that waits for the disk waits in every attempt. So
- * the best of three attempts counts.
+ * A machine that is busy may take a process off its processor for long; a loop that waits for the disk waits in every attempt. So the
+ * best of three attempts counts. The exact figures, on a machine that does nothing else, are those of the bench (row P4).
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,7 +20,8 @@ import { removeTempDirs, tempDir } from '../support/temp-dirs.js';
 
 const backend = backendUnderTest();
 const FREEZE_MS = sized(3000, 10_000);
-const LOOP_MAX_MS = 50;
+/** Beside the other tests of a suite a process may be off its processor for longer: a loop that hangs, hangs for seconds. */
+const LOOP_MAX_MS = isLongRun ? 50 : 250;
 const ATTEMPTS = 3;
 const MIB = 2 ** 20;
 const children: StalledChild[] = [];
@@ -181,7 +182,7 @@ describeOnMachine(`a stalled disk under the server, backend ${backend}`, { privi
   });
 });
 
-describeOnMachine(`an fdatasync that takes long, backend ${backend}`, { privileges: ['root'], tools: ['strace'] }, () => {
+describeOnMachine(`an fdatasync that takes long, backend ${backend}`, { privileges: ['trace'] }, () => {
   const DELAY_MICROS = 2_500_000;
   const under = [
     'strace',

@@ -10,7 +10,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-export type Privilege = 'root' | 'mount' | 'loop' | 'immutable';
+/** trace: strace may follow processes of ours. */
+export type Privilege = 'root' | 'mount' | 'loop' | 'immutable' | 'trace';
+
+const TOOLS_OF: Readonly<Record<Privilege, readonly string[]>> = {
+  root: [],
+  mount: ['mount'],
+  loop: ['mkfs.ext4', 'truncate'],
+  immutable: ['chattr'],
+  trace: ['strace'],
+};
 
 export interface Needs {
   readonly privileges?: readonly Privilege[];
@@ -20,8 +29,12 @@ export interface Needs {
 
 /** A describe block for rigs that need this of the machine. */
 export function describeOnMachine(name: string, needs: Needs, body: () => void): void {
-  const denied = (needs.privileges ?? []).map((privilege) => whyNot(privilege)).find((reason) => reason !== '');
-  const missing = (needs.tools ?? []).filter((tool) => !hasTool(tool));
+  const privileges = needs.privileges ?? [];
+  const tools = [...privileges.flatMap((privilege) => TOOLS_OF[privilege]), ...(needs.tools ?? [])];
+  const missing = tools.filter((tool) => !hasTool(tool));
+  // Without its tool nobody can tell whether a privilege is there.
+  const asked = privileges.filter((privilege) => TOOLS_OF[privilege].every((tool) => !missing.includes(tool)));
+  const denied = asked.map((privilege) => whyNot(privilege)).find((reason) => reason !== '');
   if (denied === undefined && missing.length === 0) {
     describe(name, body);
   } else if (denied === undefined && process.env['CI'] === 'true') {
@@ -52,6 +65,10 @@ function whyNot(privilege: Privilege): string {
 }
 
 function probe(privilege: Privilege): string {
+  if (privilege === 'trace') {
+    const traced = spawnSync('strace', ['-f', '-o', '/dev/null', 'true'], { encoding: 'utf8' });
+    return traced.status === 0 ? '' : `strace may not trace here: ${traced.stderr}`;
+  }
   if (process.getuid?.() !== 0) return 'not root here';
   if (privilege === 'root') return '';
   const at = mkdtempSync(join(tmpdir(), 'everysec-probe-'));
