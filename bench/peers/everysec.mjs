@@ -47,9 +47,10 @@ async function unlessUnsupported(backend, promise) {
 }
 
 /** Automatic rewrites are off: a row measures one thing. */
-export async function openLog({ dir, backend, aofChecksum = true, appendfsync = 'everysec' }) {
+export async function openLog({ dir, backend, aofChecksum = true, appendfsync = 'everysec', aofBufferLimit }) {
   const { AppendOnlyFile } = await importDoor('aof');
-  const options = { dir, backend, aofChecksum, appendfsync, autoAofRewritePercentage: 0, host: emptyHost };
+  const limit = aofBufferLimit === undefined ? {} : { aofBufferLimit };
+  const options = { dir, backend, aofChecksum, appendfsync, autoAofRewritePercentage: 0, host: emptyHost, ...limit };
   return unlessUnsupported(backend, AppendOnlyFile.open(options));
 }
 

@@ -13,7 +13,8 @@ export const row = {
     'An ext4 on a loop device is stopped by `fsfreeze` under an embedded log (`everysec/aof`, `aof-buffer-limit` 8 MiB) that is offered 512 records every 2 ms for as long as it is ' +
     '`writable`, while somebody awaits `synced()` (not under `no`). The delay is the longest of perf_hooks.monitorEventLoopDelay at 1 ms, the interval itself taken off; beside it that of the same load on ' +
     'a tmpfs, where nothing stalls: what the machine and the load cost by themselves. Below: servers in the same situation with 8 writing clients, and the longest PING of a ninth. ' +
-    'A client of redis-server waits as long as its write(2) does.',
+    'A client of redis-server waits as long as its write(2) does. On a machine that others use as well a loop that waits for a processor looks like one that waits for the disk: ' +
+    'there run it as `chrt -r 1 node bench/run.mjs --rows P4`, as the record here was made.',
   async run({ compare, isQuick }) {
     const seconds = isQuick ? 0.5 : 10;
     for (const appendfsync of isQuick ? ['everysec'] : POLICIES) {
