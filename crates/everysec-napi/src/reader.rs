@@ -74,7 +74,7 @@ pub unsafe extern "C" fn open_reader(env: Env, info: CallbackInfo) -> Value {
 
 unsafe extern "C" fn release(_env: Env, data: *mut c_void, _hint: *mut c_void) {
     // SAFETY: the count that open_reader() gave this function; its finalizer runs once.
-    drop(unsafe { Arc::from_raw(data.cast::<Reader>().cast_const()) });
+    js::contain(|| drop(unsafe { Arc::from_raw(data.cast::<Reader>().cast_const()) }));
 }
 
 /// The reader of the function that is being called, with a count of its own.
@@ -125,6 +125,8 @@ fn read_next(shared: &Reader) -> Result<Filled, Failure> {
             lsn,
             end_offset,
         } => {
+            #[cfg(feature = "panic-probe")]
+            assert!(!path.ends_with("panic-probe"), "probe");
             let (source, size) = FileSource::open(&path)?;
             Box::new(CommandReader::new(source, size.min(end_offset), batch_bytes, lsn))
         }

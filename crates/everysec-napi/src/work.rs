@@ -8,14 +8,15 @@ use std::ptr;
 use everysec_core::error::Failure;
 use napi_sys as sys;
 
-use crate::js::{self, Env, JsResult, Value};
+use crate::js::{self, Env, JsResult, Thrown, Value};
 
 type Work<T> = Box<dyn FnOnce() -> Result<T, Failure> + Send>;
 type Settle<T> = Box<dyn FnOnce(Env, Result<T, Failure>) -> JsResult<Value>>;
 
 struct Job<T> {
     work: Option<Work<T>>,
-    result: Option<Result<T, Failure>>,
+    /// Err: what a panic said.
+    result: Option<Result<Result<T, Failure>, String>>,
     settle: Option<Settle<T>>,
     deferred: sys::napi_deferred,
     handle: sys::napi_async_work,
@@ -68,10 +69,8 @@ unsafe extern "C" fn execute<T>(_env: Env, data: *mut c_void) {
     // SAFETY: `data` is the job of promise(); Node-API lets nobody else touch it between queueing and complete().
     let job = unsafe { &mut *data.cast::<Job<T>>() };
     let Some(work) = job.work.take() else { return };
-    job.result = Some(catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = js::panic_text(&*panic);
-        Err(Failure::new(format!("panic in the addon: {text}")))
-    }));
+    let result = catch_unwind(AssertUnwindSafe(work));
+    job.result = Some(result.map_err(|panic| format!("panic in the addon: {}", js::panic_text(&*panic))));
 }
 
 unsafe extern "C" fn complete<T>(env: Env, _status: sys::napi_status, data: *mut c_void) {
@@ -85,10 +84,20 @@ unsafe extern "C" fn complete<T>(env: Env, _status: sys::napi_status, data: *mut
         ..
     } = *job;
     let settled = catch_unwind(AssertUnwindSafe(|| match (result, settle) {
-        (Some(result), Some(settle)) => settle(env, result),
+        (Some(Ok(result)), Some(settle)) => settle(env, result),
+        (Some(Err(text)), Some(settle)) => {
+            // It undoes what was begun; what it makes of the failure is not told: a panic is no error of input or output.
+            if let Err(thrown) = settle(env, Err(Failure::new(text.as_str()))) {
+                let _ = js::error_value(env, thrown);
+            }
+            Err(Thrown::Coded("AOF_FAILED", text))
+        }
         _ => Err(Failure::new("the environment ended before the work began").into()),
     }))
-    .unwrap_or_else(|panic| Err(Failure::new(format!("panic in the addon: {}", js::panic_text(&*panic))).into()));
+    .unwrap_or_else(|panic| {
+        let text = format!("panic in the addon: {}", js::panic_text(&*panic));
+        Err(Thrown::Coded("AOF_FAILED", text))
+    });
     // SAFETY: the environment of the promise and of the work, each of them settled or deleted once.
     unsafe {
         match settled {

@@ -93,10 +93,14 @@ class NativeReader implements CommandReader {
   }
 }
 
-/** Every error of reading is AOF_IO, whatever errno says: a reader cannot heal a full disk. The cause has the `code`. */
+/**
+ * Every error of reading is AOF_IO, whatever errno says: a reader cannot heal a full disk. The cause has the `code`. A panic is
+ * no error of reading.
+ */
 function readError(error: unknown, path: string): AofError {
   if (error instanceof AofError) return error;
-  const { errno, offset, message } = error as { errno?: number; offset?: number; message: string };
+  const { errno, offset, message, code } = error as { errno?: number; offset?: number; message: string; code?: string };
+  if (code === 'AOF_FAILED') return new AofError(code, message, { path, cause: error });
   if (errno !== undefined && errno > 0) Object.assign(error as Error, { code: getSystemErrorName(-errno) });
   const where = offset === undefined || offset < 0 ? undefined : offset;
   return new AofError('AOF_IO', message, { path, offset: where, cause: error });
