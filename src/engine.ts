@@ -14,7 +14,7 @@ import { traceLoad } from './aof/tracing.js';
 import { type Backend, type BlockLog, Status } from './backend/backend.js';
 import { Cron } from './cron/cron.js';
 import type { Env } from './env/env.js';
-import { AofError, toAofError } from './errors.js';
+import { AofError, errnoCode, toAofError } from './errors.js';
 import type { Host } from './host.js';
 
 export type EngineState = 'opening' | 'loading' | 'ready' | 'degraded' | 'failed' | 'closed';
@@ -329,7 +329,10 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   #inTurn(step: () => Promise<void>): Promise<void> {
-    const done = this.#steps.then(step);
+    const done = this.#steps.then(step).catch((error: unknown) => {
+      // A close(2) that fails, say: what comes from the file port is told as users know it, a programmer's error as it is.
+      throw errnoCode(error) === '' ? error : toAofError(error, 'working in', this.#settings.dir);
+    });
     this.#steps = done.catch(() => {});
     return done;
   }

@@ -54,6 +54,33 @@ describe('open', () => {
     },
   );
 
+  it('that cannot close what it has read says so with a code', async () => {
+    const first = await opened();
+    append(first, 'SET', 'a', '1');
+    await outcome(first.env, first.engine.close());
+    const { files } = first.env;
+    files.failNext(/^close .*incr/, 'EIO', { happensFirst: true });
+    const second = rig({}, files);
+    expect(await outcome(second.env, second.engine.open())).toBe('AOF_IO');
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1']);
+  });
+
+  it.each([
+    ['zeros', Buffer.alloc(60)],
+    ['a part of it', Buffer.from('#EVS1 3')],
+  ])('finds the first block of a session torn (%s) behind a clean close, cuts it and goes on', async (_, torn) => {
+    const first = await opened();
+    append(first, 'SET', 'a', '1');
+    await outcome(first.env, first.engine.close());
+    const { files } = first.env;
+    files.put(INCR, Buffer.concat([Buffer.from(files.content(INCR) ?? '', 'latin1'), torn]));
+    const second = await opened({}, files);
+    expect(second.commands).toEqual(['0 SET a 1']);
+    append(second, 'SET', 'b', '2');
+    await outcome(second.env, second.engine.close());
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1', '0 SET b 2']);
+  });
+
   it('refuses a file that is shorter than its cut: what is missing was synced', async () => {
     const first = await opened();
     append(first, 'SET', 'a', '1');
@@ -142,6 +169,19 @@ describe('close', () => {
     files.heal();
     expect(await outcome(it.env, it.engine.close())).toBe('resolved');
     expect((await opened({}, files)).commands).toEqual(['0 SET a 1']);
+  });
+
+  it('ends also when a roll was given up after the log had gone on in its new file: no fault is left to tell of it', async () => {
+    const it = await opened();
+    const { files } = it.env;
+    append(it, 'SET', 'a', '1');
+    files.failNext(/^datasync .*incr/, 'EIO');
+    files.failNext(/^open:replace .*manifest/, 'ENOSPC', { times: 1000 });
+    await it.env.until(() => it.engine.state === 'degraded');
+    const waiting = outcome(it.env, it.engine.synced(it.engine.appendedLsn));
+    expect(await outcome(it.env, it.engine.close())).toBe('AOF_IO');
+    expect(await waiting).toBe('AOF_CLOSED');
+    expect([it.engine.state, leftovers(files)]).toEqual(['closed', []]);
   });
 
   it('ends also when the lock file cannot be removed, and says so', async () => {
