@@ -12,7 +12,7 @@ import { simulate } from '../support/simulation/simulation.js';
 import { Situations } from '../support/simulation/situations.js';
 import { removeTempDirs, tempDir } from '../support/temp-dirs.js';
 
-const LIMIT_MS = isLongRun ? 7_200_000 : 180_000;
+const LIMIT_MS = isLongRun ? 7_200_000 : 600_000;
 const seed = testSeed();
 const isOneSeed = Number(process.env['EVERYSEC_SEED'] ?? 0) > 0;
 const backend = backendUnderTest();
