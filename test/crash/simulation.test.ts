@@ -16,6 +16,8 @@ const LIMIT_MS = isLongRun ? 7_200_000 : 600_000;
 const seed = testSeed();
 const isOneSeed = Number(process.env['EVERYSEC_SEED'] ?? 0) > 0;
 const backend = backendUnderTest();
+if (backend === 'native')
+  console.log('skipped: the simulated disk, because the addon makes system calls of its own; EVERYSEC_BACKEND=fallback');
 
 /** Runs of this many seeds, drawn from one; EVERYSEC_SEED is the one that failed. */
 function* seeds(count: number): Generator<number> {

@@ -28,6 +28,7 @@ import { requireTyped } from './watch.js';
 const SETTLES_WITHIN_MS = 60_000;
 /** The same where faults and stalls may last (at most 20 s each). */
 const ENDS_WITHIN_MS = 300_000;
+const RECORDS_OF_A_LOG = 3;
 const HOLES = /zeros|hole|the end of|all but \d/;
 const POLICIES = ['always', 'everysec', 'no'] as const;
 
@@ -37,7 +38,7 @@ export interface SimulationOptions {
    * a machine is restarted first.
    */
   readonly isDoubtKept?: boolean;
-  /** A power loss may lose the first page of a new segment and keep what is behind it: then nothing tells that it is one of ours. */
+  /** A power loss may lose the first page of a new segment and keep three records behind it: then it is refused as damaged. */
   readonly isHoleAtStartLeft?: boolean;
 }
 
@@ -474,10 +475,11 @@ export class Simulation {
   }
 }
 
+/** A new segment that has lost its first page, with enough records behind to be taken for a damaged file of another program. */
 function hasHoleAtStart(image: Image): boolean {
   for (const [path, content] of image.tree) {
     if (content === null || !path.endsWith('.incr.aof') || content.bytes[0] !== 0) continue;
-    if (content.bytes.some((byte) => byte !== 0)) return true;
+    if (content.bytes.toString('latin1').split('\r\n*').length > RECORDS_OF_A_LOG) return true;
   }
   return false;
 }
