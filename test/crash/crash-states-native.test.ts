@@ -28,7 +28,9 @@ const built = buildPreload(home);
 const POLICIES = ['always', 'everysec'] as const;
 /** States that are recovered of each trace, in the bounded run. */
 const SAMPLE = 40;
-const STATES_PER_OPERATION = isLongRun ? 60 : 24;
+const STATES_PER_OPERATION = isLongRun ? 400 : 24;
+/** The simulation draws anew where it may not name every state. */
+const DRAWS = isLongRun ? 60 : 1;
 
 interface Candidate {
   readonly image: Image;
@@ -124,13 +126,18 @@ function* candidatesOf(operations: Operations, before: Image): Generator<Candida
       continue;
     }
     if (operation.op === 'begin' || operation.op === 'open') continue;
-    for (const state of crashStates(disk, { seed, imagesMax: STATES_PER_OPERATION })) {
-      const image = withoutLocks(state);
-      const key = `${image.hash} ${journal.length}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
-      yield { image, operation: index, journal };
-    }
+    for (let draw = 0; draw < DRAWS; draw++)
+      for (const state of crashStates(disk, {
+        seed: seed + draw,
+        imagesMax: STATES_PER_OPERATION,
+        dataStatesMax: isLongRun ? 400 : 48,
+      })) {
+        const image = withoutLocks(state);
+        const key = `${image.hash} ${journal.length}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+        yield { image, operation: index, journal };
+      }
   }
 }
 
