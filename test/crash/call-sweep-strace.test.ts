@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { backendUnderTest } from '../support/everysec-server.js';
 import { complaintAfterRecovery } from '../support/preload/recovered-store.js';
 import { legalStates } from '../support/preload/sweep-journal.js';
@@ -13,12 +13,17 @@ import { makeScene } from '../support/preload/sweep-scenes.js';
 import { isLongRun } from '../support/seeded-random.js';
 
 const backend = backendUnderTest();
-const home = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'everysec-strace-'));
+const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+let home = '';
 const hasStrace = spawnSync('strace', ['-V']).status === 0;
 if (isLongRun && !hasStrace) console.log('skipped: the sweep under strace, because there is no strace here');
-afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe.runIf(isLongRun && hasStrace)(`calls that strace makes fail, backend ${backend}`, () => {
+  beforeAll(() => {
+    home = mkdtempSync(join(base, 'everysec-strace-'));
+  });
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
   it.each(['fdatasync', 'rename'])('%s', { timeout: 1_200_000 }, async (call) => {
     const out = join(home, 'strace');
     const wrong: string[] = [];
