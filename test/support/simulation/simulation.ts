@@ -279,7 +279,9 @@ export class Simulation {
 
   actBig(life: Life): void {
     this.situations.note('appended: longer than a block');
-    this.note(`${life.engine.state}: ${life.door.actBig()}`);
+    // Several in one turn use up a small budget.
+    const times = this.random.chance(0.2) ? 10 : 1;
+    for (let i = 0; i < times; i++) this.note(`${life.engine.state}: ${life.door.actBig()}`);
   }
 
   waitSynced(life: Life): void {
