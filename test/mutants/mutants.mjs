@@ -15,7 +15,7 @@ import { findTypescriptSites } from './typescript-sites.mjs';
 /**
  * @typedef {{ id: string, file: string, line: number, what: string, backend: 'fallback' | 'native' | 'shared',
  *   equivalent: string | null, texts: Map<string, string>, digest: string }} Mutant
- * `texts`: the files as the mutant has them. `digest` stands for all of them.
+ * `texts`: the files as the mutant has them. `digest` stands for the change that it makes.
  */
 
 /** @returns {Mutant[]} Throws where a table is stale. */
@@ -43,7 +43,8 @@ function* siteMutants(root, read) {
       const source = read(file);
       const id = `${place}${count === 1 ? '' : `-${count}`}.${kind}`;
       const what = kind === 'removed' ? `${operation} not done` : `error of ${operation} ignored`;
-      yield mutant(id, file, line, what, new Map([[file, source.slice(0, start) + text + source.slice(end)]]));
+      const texts = new Map([[file, source.slice(0, start) + text + source.slice(end)]]);
+      yield mutant(id, file, line, what, texts, [source.slice(start, end), text]);
     }
   }
 }
@@ -63,13 +64,14 @@ function orderingMutant({ id, rule, edits }, read, stale) {
     if (line === 0) line = source.slice(0, at).split('\n').length;
     texts.set(file, source.slice(0, at) + to + source.slice(at + from.length));
   }
-  return [mutant(id, edits[0].file, line, rule, texts)];
+  return [mutant(id, edits[0].file, line, rule, texts, edits)];
 }
 
-function mutant(id, file, line, what, texts) {
-  const hash = createHash('sha256');
-  for (const [path, text] of texts) hash.update(path).update(text);
-  const digest = hash.digest('hex').slice(0, 16);
+function mutant(id, file, line, what, texts, change) {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([id, change]))
+    .digest('hex')
+    .slice(0, 16);
   return { id, file, line, what, backend: backendOf(file), equivalent: EQUIVALENTS.get(id) ?? null, texts, digest };
 }
 

@@ -5,7 +5,7 @@
  *   node test/mutants/run.mjs [--list | --check] [--only id,..] [--backend fallback|native] [--again survivors|all] [--tests word,..]
  *
  * --list prints the mutants. --check: whether docs/mutants.md tells of exactly these. Results are kept in build/ and hold while
- * the mutated text is the same; --again runs these anew. --record writes docs/mutants.md. --tests: only files with such a word.
+ * a mutant makes the same change; --again runs these anew. --record writes docs/mutants.md. --tests: only files with such a word.
  * Ends with 1 where a mutant survives that equivalents.mjs does not explain.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
