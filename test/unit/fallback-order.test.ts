@@ -1,8 +1,9 @@
 // Which calls the file of the TypeScript log gets, in which order and beside which others, and what counts after them. Files are in
 // memory, and calls are held back where the test wants them to last.
 import { describe, expect, it } from 'vitest';
-import { type BlockLog, BlockLogFault, type BlockLogOptions, Status } from '../../src/backend/backend.js';
+import { type Backend, type BlockLog, BlockLogFault, type BlockLogOptions, Status } from '../../src/backend/backend.js';
 import { createFallbackBackend } from '../../src/backend/fallback/fallback-backend.js';
+import { guardBackend } from '../../src/backend/guarded-backend.js';
 import { ManualEnv } from '../support/manual-env.js';
 
 const PATH = '/d/a';
@@ -13,12 +14,12 @@ class Rig {
   private readonly numbers = new Float64Array(Status.length);
   private opened: BlockLog | null = null;
 
-  static async open(options: Partial<BlockLogOptions> = {}): Promise<Rig> {
+  /** `guard`: what it does at the wrong time is a question where there is none. */
+  static async open(options: Partial<BlockLogOptions> = {}, guard = (backend: Backend) => backend): Promise<Rig> {
     const rig = new Rig();
     for (const path of [PATH, NEXT]) rig.files.put(path, '');
     const target = { path: PATH, position: 0, session: '0000aaaa', lsn: 0, onProgress: () => {} };
-    // Not guarded: what it does at the wrong time is a question here.
-    const backend = createFallbackBackend(rig.env);
+    const backend = guard(createFallbackBackend(rig.env));
     rig.opened = await backend.openLog({ ...target, checksum: false, retainUntilSynced: true, ...options });
     rig.files.operations.length = 0;
     return rig;
@@ -134,9 +135,12 @@ describe('an fdatasync', () => {
   });
 });
 
-describe('a cut', () => {
+describe.each([
+  ['a cut', undefined],
+  ['a cut, guarded', guardBackend],
+])('%s', (_, guard) => {
   it('is durable when an fdatasync has followed it', async () => {
-    const rig = await Rig.open();
+    const rig = await Rig.open({}, guard);
     await rig.append('first', true);
     rig.calls();
     await rig.log.truncate(3);
@@ -147,7 +151,7 @@ describe('a cut', () => {
   });
 
   it('that fails is told and changes nothing', async () => {
-    const rig = await Rig.open();
+    const rig = await Rig.open({}, guard);
     await rig.append('first', true);
     const before = rig.stat('writtenOffset');
     rig.files.failNext(/^truncate/, 'EIO');
