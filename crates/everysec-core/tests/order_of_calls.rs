@@ -8,13 +8,14 @@ use everysec_core::block_format::Session;
 use everysec_core::block_log::{self, BlockLog, LogOptions, LogThreads};
 use everysec_core::error::{Errno, EIO};
 use everysec_core::fs::LogFile;
-use everysec_core::log_state::{Stage, State};
+use everysec_core::log_state::{Fault, Stage, State};
 
 #[derive(Default)]
 struct Disk {
     /// As they began.
     calls: Vec<&'static str>,
     does_truncate_fail: bool,
+    is_removed: bool,
     /// Calls wait while this is set.
     is_write_frozen: bool,
     is_sync_frozen: bool,
@@ -57,6 +58,10 @@ impl LogFile for FakeFile {
     fn datasync(&self) -> Result<(), Errno> {
         drop(self.call("datasync", |disk| disk.is_sync_frozen));
         Ok(())
+    }
+
+    fn is_in_place(&self) -> Result<bool, Errno> {
+        Ok(!self.disk().is_removed)
     }
 
     fn truncate(&self, _size: u64) -> Result<(), Errno> {
@@ -172,6 +177,22 @@ fn the_synced_offset_is_the_written_one_when_the_sync_was_issued() {
 }
 
 #[test]
+fn a_sync_does_not_count_where_the_file_was_removed_while_it_ran() {
+    let (mut log, threads, file) = synced_log();
+    file.set(|disk| disk.is_sync_frozen = true);
+    log.buffer().append(b"ghi");
+    log.flush(true);
+    until(&log, "syncing", |state| state.sync.started.is_some());
+    file.set(|disk| {
+        disk.is_removed = true;
+        disk.is_sync_frozen = false;
+    });
+    until(&log, "gone", |state| state.fault().0 == Fault::Gone);
+    assert_eq!(log.shared().lock().synced_lsn, 6);
+    close(&log, threads);
+}
+
+#[test]
 fn a_sync_waits_for_the_write_that_it_was_asked_for() {
     let (mut log, threads, file) = synced_log();
     log.buffer().append(b"ghi");
@@ -197,6 +218,8 @@ fn nothing_is_begun_on_a_file_that_is_being_given_up() {
     log.flush(false);
     until(&log, "written", |state| state.written_lsn == 9);
     log.begin_roll();
+    // What is written could be synced, and what is appended could be written.
+    log.flush(true);
     log.buffer().append(b"jkl");
     log.flush(true);
     let shared = log.shared().clone();

@@ -334,12 +334,6 @@ export const logOrderings = [
   {
     id: 'fallback-closed-before-synced',
     rule: 'close: what was handed over is written and synced, then the file is closed',
-    edits: [
-      {
-        file: PIPELINE,
-        from: ' && !(this.isSyncDue && !this.syncer.isOver);',
-        to: ';',
-      },
-    ],
+    edits: [{ file: PIPELINE, from: '    if (!this.isSettled) {\n', to: '    if (this.writer.isBusy) {\n' }],
   },
 ];
