@@ -266,3 +266,18 @@ fn a_roll_waits_for_the_write_and_for_the_sync_that_are_under_way() {
         close(&log, threads);
     }
 }
+
+#[test]
+fn close_syncs_what_is_still_being_written_when_it_begins() {
+    let (mut log, threads, file) = synced_log();
+    file.set(|disk| disk.is_write_frozen = true);
+    log.buffer().append(b"ghi");
+    log.flush(true);
+    until(&log, "writing", |state| state.is_write_under_way);
+    block_log::begin_close(log.shared());
+    // The syncer has nothing to do yet, and must not end for that.
+    std::thread::sleep(Duration::from_millis(20));
+    file.set(|disk| disk.is_write_frozen = false);
+    close(&log, threads);
+    assert_eq!(file.calls(), ["write", "datasync", "close"]);
+}
