@@ -17,26 +17,27 @@ export function sized(short: number, long: number): number {
   return isLongRun ? long : short;
 }
 
-/** xorshift128+ over 32-bit words: fast, good enough, the same everywhere. */
+/** sfc32 (Chris Doty-Humphrey's small fast counter): a period of at least 2^32 draws whatever the seed, the same everywhere. */
 export class Random {
   private a: number;
   private b: number;
+  private c: number;
+  private counter = 1;
 
   constructor(readonly seed: number) {
-    this.a = seed | 0 || 1;
-    this.b = (seed ^ 0x9e3779b9) | 0 || 2;
+    this.a = seed | 0;
+    this.b = seed ^ 0x9e3779b9;
+    this.c = Math.floor(seed / 0x1_0000_0000) | 0;
     for (let i = 0; i < 16; i += 1) this.word();
   }
 
   private word(): number {
-    let t = this.a;
-    const s = this.b;
-    this.a = s;
-    t ^= t << 23;
-    t ^= t >>> 17;
-    t ^= s ^ (s >>> 26);
-    this.b = t | 0;
-    return (this.b + s) >>> 0;
+    const t = (this.a + this.b + this.counter) | 0;
+    this.counter = (this.counter + 1) | 0;
+    this.a = this.b ^ (this.b >>> 9);
+    this.b = (this.c + (this.c << 3)) | 0;
+    this.c = (((this.c << 21) | (this.c >>> 11)) + t) | 0;
+    return t >>> 0;
   }
 
   /** In [0, bound). */
