@@ -1,6 +1,17 @@
 import { KeyHash } from './key-hash.js';
-import type { Database, Entry, ExpiryMode, Keyspace, KeyspaceCounters } from './keyspace.js';
+import type {
+  Database,
+  Entry,
+  ExpiryMode,
+  Keyspace,
+  KeyspaceCounters,
+  KeyspaceMemory,
+  KeyspaceSnapshot,
+  SnapshotOptions,
+} from './keyspace.js';
 import { MemoryDatabase } from './memory-database.js';
+import { SnapshotGate } from './snapshot-gate.js';
+import { VersionedSnapshot } from './versioned-snapshot.js';
 
 export interface KeyspaceOptions {
   /** Number of databases: the directive `databases`. */
@@ -23,6 +34,7 @@ class MemoryKeyspace implements Keyspace {
   accessClock = 0;
 
   private readonly hash: KeyHash;
+  private readonly gate = new SnapshotGate();
   private readonly madeAtMs: number;
   private now: number;
 
@@ -30,7 +42,7 @@ class MemoryKeyspace implements Keyspace {
     this.hash = new KeyHash(options.random);
     this.madeAtMs = options.nowMs;
     this.now = options.nowMs;
-    for (let id = 0; id < options.databases; id++) this.databases.push(new MemoryDatabase(id, this, this.hash));
+    for (let id = 0; id < options.databases; id++) this.databases.push(this.newDatabase(id));
   }
 
   get nowMs(): number {
@@ -51,8 +63,8 @@ class MemoryKeyspace implements Keyspace {
 
   flush(id: number): number {
     const { size } = this.databases[id] as MemoryDatabase;
-    // A new object: its arena goes as a whole, and whoever still reads the old one may.
-    if (size > 0) this.databases[id] = new MemoryDatabase(id, this, this.hash);
+    // A new object: its memory goes as a whole, and a snapshot that still walks the old one may.
+    if (size > 0) this.databases[id] = this.newDatabase(id);
     return size;
   }
 
@@ -62,5 +74,32 @@ class MemoryKeyspace implements Keyspace {
     this.databases[b] = first;
     second.id = a;
     first.id = b;
+  }
+
+  beginSnapshot(options: SnapshotOptions): KeyspaceSnapshot {
+    if (this.gate.sink !== null) throw new TypeError('one snapshot at a time');
+    const snapshot = new VersionedSnapshot(this.databases, this.gate, options);
+    this.gate.open(snapshot, () => {
+      for (const { store } of this.databases) store.entries.clearStamps();
+    });
+    return snapshot;
+  }
+
+  memory(): KeyspaceMemory {
+    let [dataBytes, heldDataBytes, heldRecordBytes] = [0, 0, 0];
+    for (const { store } of this.databases) {
+      dataBytes += store.idealDataBytes;
+      heldDataBytes += store.heldDataBytes;
+      heldRecordBytes += store.heldRecordBytes;
+    }
+    return { dataBytes, heldDataBytes, heldRecordBytes };
+  }
+
+  maintain(isSpent: () => boolean): void {
+    for (const db of this.databases) while (db.maintain()) if (isSpent()) return;
+  }
+
+  private newDatabase(id: number): MemoryDatabase {
+    return new MemoryDatabase(id, this, this.hash, this.gate);
   }
 }

@@ -1,54 +1,76 @@
 /**
- * The keys that have an expiry time, side by side in two dense arrays: a random one is one random number away, and a key
- * without expiry costs nothing here.
+ * The entries that have an expiry time, side by side in typed arrays: a random one is one random number away, and a key without
+ * expiry costs nothing here. The arrays come in segments, so that no growth copies them.
  */
+import { type EntryTable, EXPIRY } from './entry-table.js';
 import { NO_EXPIRY } from './keyspace.js';
 
-export interface Expiring {
-  /** Where it stands in the index; -1: no expiry time. */
-  expirySlot: number;
-}
+const SEGMENT_BITS = 14;
+const SEGMENT_SIZE = 1 << SEGMENT_BITS;
+const SEGMENT_MASK = SEGMENT_SIZE - 1;
 
-export class ExpiryIndex<N extends Expiring> {
-  private nodes: N[] = [];
-  private deadlines = new Float64Array(16);
+export class ExpiryIndex {
+  size = 0;
+  private readonly numbers: Int32Array[] = [];
+  private readonly deadlines: Float64Array[] = [];
 
-  get size(): number {
-    return this.nodes.length;
+  constructor(private readonly entries: EntryTable) {}
+
+  get heldBytes(): number {
+    return this.numbers.length * SEGMENT_SIZE * 12;
   }
 
-  deadline(node: N): number {
-    return node.expirySlot < 0 ? NO_EXPIRY : (this.deadlines[node.expirySlot] as number);
+  deadline(n: number): number {
+    const slot = this.entries.get(n, EXPIRY) - 1;
+    return slot < 0 ? NO_EXPIRY : ((this.deadlines[slot >>> SEGMENT_BITS] as Float64Array)[slot & SEGMENT_MASK] as number);
   }
 
-  set(node: N, atMs: number): void {
-    if (node.expirySlot < 0) {
-      node.expirySlot = this.nodes.length;
-      this.nodes.push(node);
-      if (this.nodes.length > this.deadlines.length) {
-        const larger = new Float64Array(this.deadlines.length * 2);
-        larger.set(this.deadlines);
-        this.deadlines = larger;
+  set(n: number, atMs: number): void {
+    let slot = this.entries.get(n, EXPIRY) - 1;
+    if (slot < 0) {
+      slot = this.size++;
+      if (slot >>> SEGMENT_BITS >= this.numbers.length) {
+        this.numbers.push(new Int32Array(SEGMENT_SIZE));
+        this.deadlines.push(new Float64Array(SEGMENT_SIZE));
       }
+      this.entries.set(n, EXPIRY, slot + 1);
+      (this.numbers[slot >>> SEGMENT_BITS] as Int32Array)[slot & SEGMENT_MASK] = n;
     }
-    this.deadlines[node.expirySlot] = atMs;
+    (this.deadlines[slot >>> SEGMENT_BITS] as Float64Array)[slot & SEGMENT_MASK] = atMs;
   }
 
   /** Whether it was there. The last one takes its place. */
-  remove(node: N): boolean {
-    const slot = node.expirySlot;
+  remove(n: number): boolean {
+    const slot = this.entries.get(n, EXPIRY) - 1;
     if (slot < 0) return false;
-    const last = this.nodes.pop() as N;
-    if (last !== node) {
-      this.deadlines[slot] = this.deadlines[last.expirySlot] as number;
-      this.nodes[slot] = last;
-      last.expirySlot = slot;
+    const last = --this.size;
+    if (slot !== last) {
+      const moving = this.numberAt(last);
+      (this.deadlines[slot >>> SEGMENT_BITS] as Float64Array)[slot & SEGMENT_MASK] = this.deadline(moving);
+      (this.numbers[slot >>> SEGMENT_BITS] as Int32Array)[slot & SEGMENT_MASK] = moving;
+      this.entries.set(moving, EXPIRY, slot + 1);
     }
-    node.expirySlot = -1;
+    this.entries.set(n, EXPIRY, 0);
+    // One empty segment is kept for the next entry.
+    if (this.numbers.length > (last >>> SEGMENT_BITS) + 2) {
+      this.numbers.pop();
+      this.deadlines.pop();
+    }
     return true;
   }
 
-  random(random: () => number): N | null {
-    return this.nodes[Math.floor(random() * this.nodes.length)] ?? null;
+  /** An entry has another number now; its record says so already. */
+  renumber(n: number): void {
+    const slot = this.entries.get(n, EXPIRY) - 1;
+    if (slot >= 0) (this.numbers[slot >>> SEGMENT_BITS] as Int32Array)[slot & SEGMENT_MASK] = n;
+  }
+
+  /** 0: there is none. */
+  random(random: () => number): number {
+    return this.size === 0 ? 0 : this.numberAt(Math.floor(random() * this.size));
+  }
+
+  private numberAt(slot: number): number {
+    return (this.numbers[slot >>> SEGMENT_BITS] as Int32Array)[slot & SEGMENT_MASK] as number;
   }
 }

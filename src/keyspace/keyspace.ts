@@ -1,5 +1,5 @@
 /**
- * The data: numbered databases of keys with values, types and expiry times. Interfaces only; memory-keyspace.ts implements
+ * The data: numbered databases of keys with values, types and expiry times. Interfaces only; create-keyspace.ts implements
  * them.
  *
  * A look-up returns an Entry that is a *cursor*: valid until the next call on the same database, and fit to be handed to that
@@ -27,22 +27,34 @@ export const typeNames: Readonly<Record<number, string>> = {
 export const StringEncoding = { int: 0, embstr: 1, raw: 2 } as const;
 export type StringEncoding = (typeof StringEncoding)[keyof typeof StringEncoding];
 
-export interface Entry {
+/** A key with its value, as a look-up shows it or as it was at a snapshot's cut. */
+export interface EntryImage {
   readonly type: ValueType;
-  readonly encoding: StringEncoding;
   /** A string's bytes are bytes[start, end). Only resizeString() makes them writable. */
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  /** The value of every other type; null for strings. */
+  /** The value of every other type (in an image: what its image() gave); null for strings. */
   readonly object: unknown;
   readonly keyBytes: Buffer;
   readonly keyStart: number;
   readonly keyEnd: number;
   /** Unix milliseconds after which the key is gone; NO_EXPIRY for none. Exact up to 2^53, rounded beyond. */
   readonly expireAtMs: number;
+}
+
+export interface Entry extends EntryImage {
+  readonly encoding: StringEncoding;
   /** Seconds since the keyspace was made, of the last look-up that counts as a use (OBJECT IDLETIME). */
   readonly accessSeconds: number;
+}
+
+/** A value that is no string. */
+export interface StoredObject {
+  /** What stands for the value in a snapshot, and does not change when the value does. */
+  image(): unknown;
+  /** Estimate. */
+  readonly heldBytes: number;
 }
 
 export const NO_EXPIRY = Number.NEGATIVE_INFINITY;
@@ -70,7 +82,10 @@ export interface Database {
   /** For reads that look at a key without using its value (TTL, TYPE, EXISTS): hit or miss, no use. */
   readQuietly(argv: Argv, i: number): Entry | null;
 
-  /** Makes or overwrites key argument i with a string; copies the bytes. The TTL goes unless `keepTtl`. */
+  /**
+   * Makes or overwrites key argument i with a string; copies the bytes, which must not be an entry's of this database. The TTL goes
+   * unless `keepTtl`.
+   */
   setString(
     argv: Argv,
     i: number,
@@ -80,12 +95,14 @@ export interface Database {
     encoding: StringEncoding,
     keepTtl: boolean,
   ): void;
-  /** Gives a found entry new bytes; the TTL stays. */
+  /** Gives a found entry new bytes, which must not be an entry's of this database; the TTL stays. */
   replaceString(entry: Entry, value: Uint8Array, start: number, end: number, encoding: StringEncoding): void;
   /** Makes a found string `length` bytes long, new ones zero, encoding raw, with slack where it grew. The result's bytes may be written. */
   resizeString(entry: Entry, length: number): Entry;
   /** Makes or overwrites key argument i with a value of another type; the TTL goes. */
-  setObject(argv: Argv, i: number, type: ValueType, object: unknown): void;
+  setObject(argv: Argv, i: number, type: ValueType, object: StoredObject): void;
+  /** The object of a found entry, about to be changed in place: whoever is owed its state as it is now gets that first. */
+  changeObject(entry: Entry): StoredObject;
   remove(entry: Entry): void;
   setExpiry(entry: Entry, atMs: number): void;
   /** Whether there was an expiry time. */
@@ -114,6 +131,50 @@ export interface KeyspaceCounters {
   expired: number;
 }
 
+/** Bytes outside the V8 heap; values of other types than strings by their own estimate. */
+export interface KeyspaceMemory {
+  /** What keys and string values would need, each in memory that fits it best. */
+  readonly dataBytes: number;
+  /** What they hold. Its ratio to dataBytes is fragmentation. */
+  readonly heldDataBytes: number;
+  /** Entries, index, expiry times: what they hold. */
+  readonly heldRecordBytes: number;
+}
+
+export interface SnapshotOptions {
+  readonly clock: { monotonicMs(): number };
+  /** Bytes of images before writes that may wait for next(). More are taken (a write cannot be undone), but see `isFull`. */
+  readonly sideBufferBytes: number;
+  /** The side buffer is full: writes should wait until next() has emptied it. */
+  readonly onFull?: () => void;
+}
+
+export interface SnapshotCounters {
+  /** At the cut. */
+  readonly keysTotal: number;
+  /** Handed to the visitor. */
+  readonly keysDone: number;
+  /** Images that a change made necessary, and their bytes (what a fork would show as copy-on-write). */
+  readonly imagesBeforeWrite: number;
+  readonly imageBytes: number;
+  /** Highest number of bytes that waited in the side buffer. */
+  readonly sideBytesPeak: number;
+}
+
+/** `image` is valid during the call only. `db`: the number that the database had at the cut. */
+export type ImageVisitor = (db: number, image: EntryImage) => void;
+
+/** The data exactly as it was at the cut, each key once, in no order; writes go on meanwhile. */
+export interface KeyspaceSnapshot {
+  readonly counters: SnapshotCounters;
+  /** Bytes waiting have reached the limit. */
+  readonly isFull: boolean;
+  /** Visits images for about so long, what waits in the side buffer first. True: that was the last. `visit` must not call a database. */
+  next(visit: ImageVisitor, budgetMs?: number): boolean;
+  /** Ends it and lets everything go; after the last next() it does nothing. */
+  abort(): void;
+}
+
 export interface Keyspace {
   readonly databases: readonly Database[];
   /** Unix milliseconds that expiry is measured with; set once per execution unit. */
@@ -129,6 +190,11 @@ export interface Keyspace {
   /** Empties a database; returns the number of keys it had. */
   flush(id: number): number;
   swap(a: number, b: number): void;
+  /** The cut. One snapshot at a time; a TypeError while there is one. */
+  beginSnapshot(options: SnapshotOptions): KeyspaceSnapshot;
+  memory(): KeyspaceMemory;
+  /** Goes on with what is otherwise done a little with every change (resizing, compaction), until it is done or `isSpent()`. */
+  maintain(isSpent: () => boolean): void;
 }
 
 /** Redis's rule: the millisecond of the expiry time itself is still alive. */

@@ -1,87 +1,68 @@
 /**
- * One database in memory: a dictionary of entry objects whose key and string bytes live in an arena of this database.
+ * One database in memory: the rules over an entry store. What expires and when, what counts as a use, and what a snapshot has to
+ * see before it changes.
  *
- * Everything that changes an entry goes through a method here, so that whoever has to see the state before a change (a
- * snapshot) has one place to stand.
+ * Everything that changes an entry goes through beforeChange(), which hands the entry's image in where a snapshot is owed it.
  */
 import type { Argv } from '../resp/argv.js';
-import { ByteArena } from './byte-arena.js';
-import { Dictionary, type DictionaryNode } from './dictionary.js';
-import { type Expiring, ExpiryIndex } from './expiry-index.js';
+import { Compactor } from './compactor.js';
+import { EntryCursor } from './entry-cursor.js';
+import { EntryStore } from './entry-store.js';
+import { ACCESS, EXPIRY } from './entry-table.js';
 import type { KeyHash } from './key-hash.js';
-import { type Database, type Entry, isExpired, type Keyspace, StringEncoding, ValueType } from './keyspace.js';
-
-/** A string that grows gets half of its length as slack, this much at most. */
-const MAX_SLACK_BYTES = 1024 * 1024;
-
-class Node implements Entry, DictionaryNode, Expiring {
-  next: this | null = null;
-  type: ValueType = ValueType.string;
-  encoding: StringEncoding = StringEncoding.raw;
-  bytes: Buffer = NO_BYTES;
-  start = 0;
-  end = 0;
-  capacity = 0;
-  object: unknown = null;
-  expirySlot = -1;
-  accessSeconds = 0;
-
-  constructor(
-    private readonly owner: MemoryDatabase,
-    readonly hash: number,
-    readonly keyBytes: Buffer,
-    readonly keyStart: number,
-    readonly keyEnd: number,
-  ) {}
-
-  get expireAtMs(): number {
-    return this.owner.expiring.deadline(this);
-  }
-}
-
-const NO_BYTES = Buffer.alloc(0);
+import type { Database, Entry, Keyspace, StoredObject, StringEncoding } from './keyspace.js';
+import { ValueType } from './keyspace.js';
+import type { SnapshotGate } from './snapshot-gate.js';
 
 export class MemoryDatabase implements Database {
   /** @internal */
-  readonly expiring = new ExpiryIndex<Node>();
-  private readonly dictionary = new Dictionary<Node>();
-  private readonly arena = new ByteArena();
+  readonly store = new EntryStore();
+  /** Number at the last cut; -1: made after it. */
+  idAtCut = -1;
+  private readonly compactor: Compactor;
+  private readonly cursor = new EntryCursor(this.store);
+  /** Apart from `cursor`, which a caller may hold while an image is taken. */
+  private readonly imageCursor = new EntryCursor(this.store);
 
   constructor(
     public id: number,
     private readonly keyspace: Keyspace,
     private readonly hash: KeyHash,
-  ) {}
+    private readonly gate: SnapshotGate,
+  ) {
+    this.compactor = new Compactor(this.store, () => gate.sink === null);
+  }
 
   get size(): number {
-    return this.dictionary.size;
+    return this.store.size;
   }
 
   get expiringSize(): number {
-    return this.expiring.size;
+    return this.store.expiring.size;
   }
 
-  peek(bytes: Buffer, start: number, end: number): Node | null {
-    return this.dictionary.find(this.hash.of(bytes, start, end), bytes, start, end);
+  peek(bytes: Buffer, start: number, end: number): Entry | null {
+    return this.entryOf(this.locate(bytes, start, end));
   }
 
-  find(argv: Argv, i: number): Node | null {
-    const node = this.alive(this.peek(argv.bytes, argv.start(i), argv.end(i)));
-    if (node !== null) node.accessSeconds = this.keyspace.accessClock;
-    return node;
+  find(argv: Argv, i: number): Entry | null {
+    const n = this.alive(this.locate(argv.bytes, argv.start(i), argv.end(i)));
+    if (n === 0) return null;
+    this.store.entries.set(n, ACCESS, this.keyspace.accessClock);
+    return this.cursor.point(n);
   }
 
-  read(argv: Argv, i: number): Node | null {
-    const node = this.readQuietly(argv, i);
-    if (node !== null) node.accessSeconds = this.keyspace.accessClock;
-    return node;
+  read(argv: Argv, i: number): Entry | null {
+    const entry = this.readQuietly(argv, i);
+    if (entry !== null) this.store.entries.set(this.cursor.n, ACCESS, this.keyspace.accessClock);
+    return entry;
   }
 
-  readQuietly(argv: Argv, i: number): Node | null {
-    const node = this.alive(this.peek(argv.bytes, argv.start(i), argv.end(i)));
-    if (node === null) this.keyspace.counters.misses++;
+  readQuietly(argv: Argv, i: number): Entry | null {
+    const n = this.alive(this.locate(argv.bytes, argv.start(i), argv.end(i)));
+    if (n === 0) this.keyspace.counters.misses++;
     else this.keyspace.counters.hits++;
-    return node;
+    return this.entryOf(n);
   }
 
   setString(
@@ -93,163 +74,160 @@ export class MemoryDatabase implements Database {
     encoding: StringEncoding,
     keepTtl: boolean,
   ): void {
-    const node = this.upsert(argv, i);
-    this.replaceString(node, value, start, end, encoding);
-    if (!keepTtl && node.expirySlot >= 0) this.expiring.remove(node);
+    const n = this.upsert(argv, i, end - start);
+    this.store.writeString(n, value, start, end, encoding);
+    if (!keepTtl) this.store.expiring.remove(n);
   }
 
   replaceString(entry: Entry, value: Uint8Array, start: number, end: number, encoding: StringEncoding): void {
-    const node = entry as Node;
-    const length = end - start;
-    // A slot is kept when it fits without wasting more than half of it.
-    if (length > node.capacity || length * 2 < node.capacity || node.type !== ValueType.string) this.giveRoom(node, length);
-    const to = node.bytes;
-    const at = node.start;
-    if (length <= 48) for (let i = 0; i < length; i++) to[at + i] = value[start + i] as number;
-    else to.set(start === 0 && end === value.length ? value : value.subarray(start, end), at);
-    node.end = at + length;
-    node.type = ValueType.string;
-    node.object = null;
-    node.encoding = encoding;
+    const { n } = entry as EntryCursor;
+    this.beforeChange(n);
+    this.store.writeString(n, value, start, end, encoding);
   }
 
-  resizeString(entry: Entry, length: number): Node {
-    const node = entry as Node;
-    const { bytes, start, end, capacity } = node;
-    const had = end - start;
-    if (length > capacity) {
-      this.arena.allocate(had === 0 ? length : length + Math.min(length >>> 1, MAX_SLACK_BYTES));
-      this.adoptRoom(node);
-      bytes.copy(node.bytes, node.start, start, end);
-      this.arena.free(bytes, start, capacity);
-    }
-    if (length > had) node.bytes.fill(0, node.start + had, node.start + length);
-    node.end = node.start + length;
-    node.encoding = StringEncoding.raw;
-    return node;
+  resizeString(entry: Entry, length: number): Entry {
+    const { n } = entry as EntryCursor;
+    this.beforeChange(n);
+    this.store.resizeString(n, length);
+    return this.cursor.point(n);
   }
 
-  setObject(argv: Argv, i: number, type: ValueType, object: unknown): void {
-    const node = this.upsert(argv, i);
-    this.giveRoom(node, 0);
-    node.type = type;
-    node.object = object;
-    this.expiring.remove(node);
+  setObject(argv: Argv, i: number, type: ValueType, object: StoredObject): void {
+    const n = this.upsert(argv, i, 0);
+    this.store.writeObject(n, type, object);
+    this.store.expiring.remove(n);
+  }
+
+  changeObject(entry: Entry): StoredObject {
+    this.beforeChange((entry as EntryCursor).n);
+    return entry.object as StoredObject;
   }
 
   remove(entry: Entry): void {
-    const node = entry as Node;
-    this.expiring.remove(node);
-    this.dictionary.remove(node);
-    this.arena.free(node.keyBytes, node.keyStart, node.keyEnd - node.keyStart);
-    this.arena.free(node.bytes, node.start, node.capacity);
+    this.drop((entry as EntryCursor).n);
+    this.compactor.tick();
   }
 
   setExpiry(entry: Entry, atMs: number): void {
-    this.expiring.set(entry as Node, atMs);
+    const { n } = entry as EntryCursor;
+    this.beforeChange(n);
+    this.store.expiring.set(n, atMs);
   }
 
   persist(entry: Entry): boolean {
-    return this.expiring.remove(entry as Node);
+    const { n } = entry as EntryCursor;
+    if (!this.hasExpiry(n)) return false;
+    this.beforeChange(n);
+    return this.store.expiring.remove(n);
   }
 
   rename(entry: Entry, argv: Argv, i: number): void {
-    const old = entry as Node;
-    const there = this.peek(argv.bytes, argv.start(i), argv.end(i));
-    if (there === old) return;
-    if (there !== null) this.remove(there);
-    const node = this.create(argv, i);
-    node.type = old.type;
-    node.encoding = old.encoding;
-    node.bytes = old.bytes;
-    node.start = old.start;
-    node.end = old.end;
-    node.capacity = old.capacity;
-    node.object = old.object;
-    if (old.expirySlot >= 0) this.expiring.set(node, this.expiring.deadline(old));
-    old.capacity = 0; // the value's memory has moved on
-    this.remove(old);
+    const { n } = entry as EntryCursor;
+    const start = argv.start(i);
+    const end = argv.end(i);
+    const hash = this.hash.of(argv.bytes, start, end);
+    const there = this.store.index.find(hash, argv.bytes, start, end);
+    if (there === n) return;
+    if (there !== 0) this.drop(there);
+    this.beforeChange(n);
+    this.store.rekey(n, hash, argv.bytes, start, end);
+    this.store.entries.set(n, ACCESS, this.keyspace.accessClock);
   }
 
   copy(entry: Entry, target: Database, argv: Argv, i: number): void {
     const { type, encoding, bytes, start, end, expireAtMs } = entry;
     if (type !== ValueType.string) throw new TypeError(`no copy of type ${type}`);
+    const hasExpiry = this.hasExpiry((entry as EntryCursor).n);
     const to = target as MemoryDatabase;
-    const node = to.create(argv, i);
-    to.replaceString(node, bytes, start, end, encoding);
-    if ((entry as Node).expirySlot >= 0) to.expiring.set(node, expireAtMs);
+    const keyStart = argv.start(i);
+    const keyEnd = argv.end(i);
+    const n = to.create(this.hash.of(argv.bytes, keyStart, keyEnd), argv.bytes, keyStart, keyEnd, end - start);
+    to.store.writeString(n, bytes, start, end, encoding);
+    if (hasExpiry) to.store.expiring.set(n, expireAtMs);
   }
 
   scan(cursor: number, visit: (entry: Entry) => void): number {
-    return this.dictionary.scan(cursor, visit);
+    return this.store.index.scan(cursor, (n) => visit(this.cursor.point(n)));
   }
 
   forEach(visit: (entry: Entry) => void): void {
-    this.dictionary.forEach(visit);
+    this.store.index.forEach((n) => {
+      visit(this.cursor.point(n));
+    });
   }
 
-  randomEntry(random: () => number): Node | null {
-    return this.dictionary.random(random);
+  randomEntry(random: () => number): Entry | null {
+    return this.entryOf(this.store.index.random(random));
   }
 
-  randomExpiring(random: () => number): Node | null {
-    return this.expiring.random(random);
+  randomExpiring(random: () => number): Entry | null {
+    return this.entryOf(this.store.expiring.random(random));
   }
 
-  /** The node, unless it has expired: then what the keyspace's mode says. */
-  private alive(node: Node | null): Node | null {
-    if (node === null || node.expirySlot < 0) return node;
+  /** One step of work that is otherwise done with changes. False: there is none. */
+  maintain(): boolean {
+    if (!this.store.index.isResizing) return this.compactor.step();
+    this.store.index.step();
+    return true;
+  }
+
+  private locate(bytes: Buffer, start: number, end: number): number {
+    return this.store.index.find(this.hash.of(bytes, start, end), bytes, start, end);
+  }
+
+  private entryOf(n: number): Entry | null {
+    return n === 0 ? null : this.cursor.point(n);
+  }
+
+  private hasExpiry(n: number): boolean {
+    return this.store.entries.get(n, EXPIRY) !== 0;
+  }
+
+  /** The entry, unless it has expired: then what the keyspace's mode says. */
+  private alive(n: number): number {
+    if (n === 0 || !this.hasExpiry(n)) return n;
     const { keyspace } = this;
-    if (keyspace.expiryMode === 'ignore' || !isExpired(node, keyspace.nowMs)) return node;
-    if (keyspace.expiryMode === 'remove') keyspace.expire(this, node);
-    return null;
+    if (keyspace.expiryMode === 'ignore' || keyspace.nowMs <= this.store.expiring.deadline(n)) return n;
+    if (keyspace.expiryMode === 'remove') keyspace.expire(this, this.cursor.point(n));
+    return 0;
   }
 
-  private upsert(argv: Argv, i: number): Node {
+  /** The entry of a key that is about to get a new value; a new one has room for so many bytes. */
+  private upsert(argv: Argv, i: number, valueLength: number): number {
+    this.compactor.tick();
     const bytes = argv.bytes;
     const start = argv.start(i);
     const end = argv.end(i);
     const hash = this.hash.of(bytes, start, end);
-    const found = this.dictionary.find(hash, bytes, start, end);
-    let node = this.alive(found);
-    if (node === null && found !== null && this.keyspace.expiryMode === 'hide') {
-      // Hidden, but still there: overwritten as if it had gone.
-      this.expiring.remove(found);
-      node = found;
-    }
-    if (node === null) return this.createHashed(hash, bytes, start, end);
-    node.accessSeconds = this.keyspace.accessClock;
-    return node;
+    const found = this.store.index.find(hash, bytes, start, end);
+    let n = this.alive(found);
+    const isHidden = n === 0 && found !== 0 && this.keyspace.expiryMode === 'hide';
+    if (isHidden) n = found;
+    if (n === 0) return this.create(hash, bytes, start, end, valueLength);
+    this.beforeChange(n);
+    // Hidden, but still there: overwritten as if it had gone.
+    if (isHidden) this.store.expiring.remove(n);
+    this.store.entries.set(n, ACCESS, this.keyspace.accessClock);
+    return n;
   }
 
-  private create(argv: Argv, i: number): Node {
-    const start = argv.start(i);
-    const end = argv.end(i);
-    return this.createHashed(this.hash.of(argv.bytes, start, end), argv.bytes, start, end);
+  private create(hash: number, bytes: Buffer, start: number, end: number, valueLength: number): number {
+    const n = this.store.create(hash, bytes, start, end, valueLength, this.gate.version);
+    this.store.entries.set(n, ACCESS, this.keyspace.accessClock);
+    return n;
   }
 
-  private createHashed(hash: number, bytes: Buffer, start: number, end: number): Node {
-    const { arena } = this;
-    arena.allocate(end - start);
-    const to = arena.bytes;
-    const offset = arena.offset;
-    for (let from = start, at = offset; from < end; from++, at++) to[at] = bytes[from] as number;
-    const node = new Node(this, hash, to, offset, offset + end - start);
-    node.accessSeconds = this.keyspace.accessClock;
-    this.dictionary.insert(node);
-    return node;
+  private drop(n: number): void {
+    this.beforeChange(n);
+    this.store.remove(n);
   }
 
-  private giveRoom(node: Node, length: number): void {
-    this.arena.free(node.bytes, node.start, node.capacity);
-    this.arena.allocate(length);
-    this.adoptRoom(node);
-  }
-
-  private adoptRoom(node: Node): void {
-    node.bytes = this.arena.bytes;
-    node.start = this.arena.offset;
-    node.capacity = this.arena.capacity;
-    node.end = node.start;
+  private beforeChange(n: number): void {
+    const { sink, version } = this.gate;
+    if (sink === null) return;
+    const { entries } = this.store;
+    if (entries.stamp(n) === version) return;
+    sink.push(this.idAtCut, this.imageCursor.point(n));
+    entries.setStamp(n, version);
   }
 }

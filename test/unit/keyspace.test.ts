@@ -1,7 +1,6 @@
-/** The keyspace without commands: the dictionary against a Map, the scan's promise, memory of values, expiry. */
+/** The keyspace without commands: a database against a Map, the scan's promise, expiry, the hash. */
 import { describe, expect, it } from 'vitest';
 import { activeExpireCycle } from '../../src/keyspace/active-expire.js';
-import { ByteArena } from '../../src/keyspace/byte-arena.js';
 import { createKeyspace } from '../../src/keyspace/create-keyspace.js';
 import { computeDigest } from '../../src/keyspace/digest.js';
 import { KeyHash } from '../../src/keyspace/key-hash.js';
@@ -196,30 +195,6 @@ describe('expiry', () => {
   });
 });
 
-describe('the arena', () => {
-  it('gives a freed slot to the next of its size, and never one that is in use', () => {
-    const arena = new ByteArena();
-    arena.allocate(20);
-    const { bytes, offset, capacity } = arena;
-    expect(capacity).toBe(24);
-    arena.free(bytes, offset, capacity);
-    arena.allocate(24);
-    expect([arena.bytes, arena.offset]).toEqual([bytes, offset]);
-    arena.allocate(24);
-    expect(arena.offset).not.toBe(offset);
-  });
-
-  it('every length gets a slot that holds it', () => {
-    const arena = new ByteArena();
-    for (let length = 0; length < 40_000; length += length < 300 ? 1 : 97) {
-      arena.allocate(length);
-      expect(arena.capacity).toBeGreaterThanOrEqual(length);
-      expect(arena.capacity).toBeLessThanOrEqual(Math.max(8, length * 1.3 + 8));
-      expect(arena.offset + arena.capacity).toBeLessThanOrEqual(arena.bytes.length);
-    }
-  });
-});
-
 describe('the hash', () => {
   it('spreads similar keys, and depends on its seed', () => {
     const random = new Random(11);
@@ -234,6 +209,43 @@ describe('the hash', () => {
     }
     expect(spread.size).toBeGreaterThan(9_990);
     expect(same).toBeLessThan(3);
+  });
+
+  it('keys chosen to collide under one seed are spread under another', () => {
+    const random = new Random(testSeed());
+    const draw = () => random.below(0x1_0000_0000) / 0x1_0000_0000;
+    const [known, secret] = [new KeyHash(draw), new KeyHash(draw)];
+    const BUCKETS = 4096;
+    const chosen: Buffer[] = [];
+    for (let i = 0; chosen.length < 100; i++) {
+      const key = Buffer.from(`user:${i}:profile`);
+      if ((known.of(key, 0, key.length) & (BUCKETS - 1)) === 0) chosen.push(key);
+    }
+    const buckets = new Set(chosen.map((key) => secret.of(key, 0, key.length) & (BUCKETS - 1)));
+    expect(buckets.size, `EVERYSEC_SEED=${random.seed}`).toBeGreaterThan(85);
+  });
+
+  it('keys that collide under popular hashes are as spread as any others', () => {
+    // "Ez" and "FY" have one value under x * 33 + c, "Aa" and "BB" under x * 31 + c; so have all words made of them.
+    for (const [a, b] of [
+      ['Ez', 'FY'],
+      ['Aa', 'BB'],
+    ] as const) {
+      const keyspace = keyspaceOf(5);
+      const hash = new KeyHash(Math.random);
+      const db = database(keyspace);
+      const buckets = new Set<number>();
+      const words = 1 << 12;
+      for (let word = 0; word < words; word++) {
+        let key = '';
+        for (let bit = 0; bit < 12; bit++) key += (word >>> bit) & 1 ? a : b;
+        put(db, key, '');
+        buckets.add(hash.of(Buffer.from(key), 0, key.length) & (words - 1));
+      }
+      expect(db.size).toBe(words);
+      // As many keys as buckets leave 1/e of the buckets empty.
+      expect(Math.abs(buckets.size / words - (1 - 1 / Math.E))).toBeLessThan(0.03);
+    }
   });
 });
 

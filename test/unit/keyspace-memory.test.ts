@@ -1,0 +1,217 @@
+/** Memory outside the V8 heap: slots, pages, what is given back, and that fragmentation stays bounded. */
+import { describe, expect, it } from 'vitest';
+import { createKeyspace } from '../../src/keyspace/create-keyspace.js';
+import { type Database, type Keyspace, StringEncoding } from '../../src/keyspace/keyspace.js';
+import { PAGE_BYTES, pageOf, SlotPages } from '../../src/keyspace/slot-pages.js';
+import { MAX_SLOT_BYTES, slotClassOf, slotSizes } from '../../src/keyspace/slot-sizes.js';
+import { Argv, fillArgv } from '../../src/resp/argv.js';
+import { Random, sized, testSeed } from '../support/seeded-random.js';
+
+describe('slots', () => {
+  it('every length gets one that holds it and wastes little', () => {
+    for (let length = 0; length <= MAX_SLOT_BYTES; length++) {
+      const size = slotSizes[slotClassOf(length)] as number;
+      expect(size).toBeGreaterThanOrEqual(length);
+      expect(size).toBeLessThanOrEqual(length * 1.125 + 8);
+    }
+  });
+
+  it('a freed one goes to the next of its class, and none is in use twice', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const pages = new SlotPages(slotSizes);
+    const first = pages.allocate(3);
+    pages.allocate(3);
+    pages.free(first);
+    expect(pages.allocate(3)).toBe(first);
+
+    const inUse = new Map<number, { c: number; mark: number }>();
+    const addresses: number[] = [];
+    let marks = 0;
+    for (let i = 0; i < 60_000; i++) {
+      if (addresses.length > 0 && random.chance(i % 20_000 < 10_000 ? 0.3 : 0.7)) {
+        const at = random.below(addresses.length);
+        const address = addresses[at] as number;
+        addresses[at] = addresses[addresses.length - 1] as number;
+        addresses.pop();
+        const { c, mark } = inUse.get(address) as { c: number; mark: number };
+        // What was written in its last word is still there: nobody else has the slot.
+        expect(lastWord(pages, address, c), `EVERYSEC_SEED=${seed}`).toBe(mark);
+        inUse.delete(address);
+        pages.free(address);
+      } else {
+        const c = random.below(slotSizes.length);
+        const address = pages.allocate(c);
+        expect(inUse.has(address), `EVERYSEC_SEED=${seed} slot ${address}`).toBe(false);
+        inUse.set(address, { c, mark: ++marks });
+        lastWord(pages, address, c, marks);
+        addresses.push(address);
+      }
+    }
+  });
+
+  it('a page whose slots are all free serves another class', () => {
+    const pages = new SlotPages(slotSizes);
+    const small = Array.from({ length: PAGE_BYTES / 8 }, () => pages.allocate(0));
+    expect(new Set(small.map(pageOf)).size).toBe(1);
+    expect(pages.touchedBytes).toBe(PAGE_BYTES);
+    for (const address of small) pages.free(address);
+    expect(pages.touchedBytes).toBe(0);
+    expect(pageOf(pages.allocate(20))).toBe(pageOf(small[0] as number));
+  });
+
+  it('a page that is being emptied hands out nothing', () => {
+    const pages = new SlotPages(slotSizes);
+    const first = pages.allocate(5);
+    pages.evacuate(pageOf(first));
+    expect(pageOf(pages.allocate(5))).not.toBe(pageOf(first));
+    pages.free(first);
+    expect(pages.touchedBytes).toBe(slotSizes[5]);
+  });
+});
+
+describe('fragmentation', () => {
+  it('stays within 1.3 of a fresh load of the same data, through growth, overwrites and deletions', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const { db, keyspace } = emptyDatabase(random);
+    const lengths = new Map<string, number>();
+    const keys = sized(60_000, 400_000);
+    // By phase: how long values are, and how many of ten operations delete.
+    const phases = [
+      { shortest: 20, longest: 60, deletions: 0 },
+      { shortest: 90, longest: 300, deletions: 1 },
+      { shortest: 4, longest: 500, deletions: 4 },
+      { shortest: 4, longest: 30, deletions: 8 },
+      { shortest: 2_000, longest: 2_500, deletions: 9 },
+      { shortest: 30, longest: 40, deletions: 2 },
+    ];
+    let worst = 0;
+    for (const { shortest, longest, deletions } of phases) {
+      for (let i = 0; i < sized(150_000, 1_700_000); i++) {
+        const key = `key:${random.below(keys)}`;
+        if (random.below(10) < deletions) {
+          const entry = db.find(at(key), 0);
+          if (entry !== null) db.remove(entry);
+          lengths.delete(key);
+        } else if (random.chance(0.1) && lengths.has(key)) {
+          // As APPEND does.
+          const length = (lengths.get(key) as number) + random.below(40);
+          const entry = db.find(at(key), 0);
+          if (entry !== null) db.resizeString(entry, length);
+          lengths.set(key, length);
+        } else {
+          const length = random.between(shortest, longest);
+          put(db, key, length);
+          lengths.set(key, length);
+        }
+      }
+      expect(db.size).toBe(lengths.size);
+      const ratio = held(keyspace) / held(loadedWith(lengths, random));
+      worst = Math.max(worst, ratio);
+      expect(ratio, `EVERYSEC_SEED=${seed}, values of ${shortest} to ${longest}`).toBeLessThan(1.3);
+    }
+    expect(worst).toBeGreaterThan(1);
+  });
+
+  it('memory of deleted keys is given back by maintain() alone, and what stays is untouched', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const { db, keyspace } = emptyDatabase(random);
+    const staying = new Map<string, number>();
+    const count = 150_000;
+    for (let i = 0; i < count; i++) put(db, `key:${i}`, i % 50);
+    const before = held(keyspace);
+    for (let i = 0; i < count; i++) {
+      const key = `key:${i}`;
+      if (random.chance(0.05)) {
+        staying.set(key, i % 50);
+        if (i % 3 === 0) db.setExpiry(db.find(at(key), 0) as never, 4_000_000_000_000 + i);
+      } else db.remove(db.find(at(key), 0) as never);
+    }
+    keyspace.maintain(() => false);
+    expect(held(keyspace), `EVERYSEC_SEED=${seed}`).toBeLessThan(before * 0.2);
+    expect(held(keyspace) / held(loadedWith(staying, random))).toBeLessThan(2);
+    expect(db.size).toBe(staying.size);
+    for (const [key, length] of staying) {
+      const entry = db.find(at(key), 0);
+      expect(entry?.bytes.latin1Slice(entry.start, entry.end)).toBe(valueText(length));
+      const number = Number(key.slice(4));
+      if (number % 3 === 0) expect(entry?.expireAtMs).toBe(4_000_000_000_000 + number);
+    }
+    let expiring = 0;
+    for (const key of staying.keys()) if (Number(key.slice(4)) % 3 === 0) expiring++;
+    expect(db.expiringSize).toBe(expiring);
+  });
+
+  it('a flushed database holds nothing', () => {
+    const { db, keyspace } = emptyDatabase(new Random(1));
+    for (let i = 0; i < 1_000; i++) put(db, `key:${i}`, 100);
+    expect(keyspace.memory().dataBytes).toBeGreaterThan(100_000);
+    keyspace.flush(0);
+    expect(keyspace.memory()).toEqual({ dataBytes: 0, heldDataBytes: 0, heldRecordBytes: 0 });
+  });
+});
+
+describe('accounting', () => {
+  it('ends at nothing when every key has gone, large strings included', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const { db, keyspace } = emptyDatabase(random);
+    for (let i = 0; i < 3_000; i++) {
+      const key = `key:${random.below(100)}`;
+      const entry = db.find(at(key), 0);
+      const kind = random.below(4);
+      if (entry === null || kind === 0) put(db, key, random.pick([0, 10, 1_000, 16_300, 16_384, 50_000]));
+      else if (kind === 1) db.resizeString(entry, random.logBetween(1, 60_000));
+      else if (kind === 2) db.rename(entry, at(`key:${random.below(100)}`), 0);
+      else db.remove(entry);
+    }
+    for (let i = 0; i < 100; i++) {
+      const entry = db.find(at(`key:${i}`), 0);
+      if (entry !== null) db.remove(entry);
+    }
+    const { dataBytes, heldDataBytes } = keyspace.memory();
+    expect({ dataBytes, heldDataBytes }, `EVERYSEC_SEED=${seed}`).toEqual({ dataBytes: 0, heldDataBytes: 0 });
+  });
+});
+
+const argv = new Argv();
+
+function at(key: string): Argv {
+  return fillArgv(argv, [key]);
+}
+
+function valueText(length: number): string {
+  return VALUE.subarray(0, length).toString('latin1');
+}
+
+const VALUE = Buffer.alloc(60_000, 'abcdefghij');
+
+function put(db: Database, key: string, length: number): void {
+  db.setString(at(key), 0, VALUE, 0, length, StringEncoding.raw, false);
+}
+
+function emptyDatabase(random: Random): { db: Database; keyspace: Keyspace } {
+  const keyspace = createKeyspace({ databases: 1, random: () => random.below(1 << 30) / (1 << 30), nowMs: 1_700_000_000_000 });
+  return { db: keyspace.databases[0] as Database, keyspace };
+}
+
+function loadedWith(lengths: ReadonlyMap<string, number>, random: Random): Keyspace {
+  const { db, keyspace } = emptyDatabase(random);
+  for (const [key, length] of lengths) put(db, key, length);
+  return keyspace;
+}
+
+function held(keyspace: Keyspace): number {
+  const { heldDataBytes, heldRecordBytes } = keyspace.memory();
+  return heldDataBytes + heldRecordBytes;
+}
+
+/** Of a slot: where it is not overwritten by a free slot's link, unless there is only one word. */
+function lastWord(pages: SlotPages, address: number, c: number, value?: number): number {
+  const words = pages.words[pageOf(address)] as Int32Array;
+  const at = (address & 0x7fff) * 2 + (slotSizes[c] as number) / 4 - 1;
+  if (value !== undefined) words[at] = value;
+  return words[at] as number;
+}
