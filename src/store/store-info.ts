@@ -30,6 +30,8 @@ export function storeInfo(section: string, from: StoreInfoSources): InfoFields {
       return statsFields(from);
     case 'keyspace':
       return keyspaceFields(from);
+    case 'memory':
+      return memoryFields(from);
     case 'everysec':
       return [
         ['backend', from.engine.backend.kind],
@@ -52,6 +54,19 @@ function statsFields({ keyspace, dispatcher }: StoreInfoSources): InfoFields {
   ];
 }
 
+/** Of the keys alone; what the process uses besides is the server's part of the section. */
+function* memoryFields({ keyspace }: StoreInfoSources): InfoFields {
+  const { dataBytes, heldDataBytes, heldRecordBytes } = keyspace.memory();
+  const allocated = dataBytes + heldRecordBytes;
+  const active = heldDataBytes + heldRecordBytes;
+  yield ['used_memory_overhead', heldRecordBytes];
+  yield ['used_memory_dataset', dataBytes];
+  yield ['allocator_allocated', allocated];
+  yield ['allocator_active', active];
+  yield ['allocator_frag_ratio', (allocated === 0 ? 1 : active / allocated).toFixed(2)];
+  yield ['allocator_frag_bytes', active - allocated];
+}
+
 function* keyspaceFields({ keyspace }: StoreInfoSources): InfoFields {
   for (const db of keyspace.databases) {
     if (db.size > 0) yield [`db${db.id}`, `keys=${db.size},expires=${db.expiringSize},avg_ttl=0`];
@@ -59,6 +74,7 @@ function* keyspaceFields({ keyspace }: StoreInfoSources): InfoFields {
 }
 
 const EMBEDDED_SECTIONS = [
+  ['Memory', 'memory'],
   ['Persistence', 'persistence'],
   ['Stats', 'stats'],
   ['Keyspace', 'keyspace'],

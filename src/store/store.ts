@@ -36,6 +36,8 @@ export interface StoreOptions {
 
 /** Share of a cron period that the search for expired keys may take. */
 const EXPIRE_SHARE = 0.25;
+/** What a cron tick gives to the keyspace's own upkeep, where nobody's writes drive it. */
+const MAINTAIN_MS = 1;
 
 export class Store implements Host {
   readonly engine: Engine;
@@ -73,6 +75,7 @@ export class Store implements Host {
     });
     this.persistence = this.persistencePort();
     this.engine.cron.add({ run: () => this.expireSome() });
+    this.engine.cron.add({ run: () => this.maintain() });
     this.engine.on('latency', (event, ms) => this.latency.record(event, ms, Math.floor(env.clock.unixMs() / 1000)));
     this.watchConfig();
   }
@@ -212,7 +215,7 @@ export class Store implements Host {
   }
 
   beginSnapshot(): SnapshotReader {
-    return snapshotOf(this.keyspace);
+    return snapshotOf(this.keyspace, this.env.clock);
   }
 
   // ----------------------------------------------------------------------------------------------------- private
@@ -239,6 +242,12 @@ export class Store implements Host {
     const { clock } = this.env;
     const endsAtMs = clock.monotonicMs() + (1000 / this.config.value('hz')) * EXPIRE_SHARE;
     this.dispatcher.expireCycle(() => clock.monotonicMs() >= endsAtMs);
+  }
+
+  private maintain(): void {
+    const { clock } = this.env;
+    const endsAtMs = clock.monotonicMs() + MAINTAIN_MS;
+    this.keyspace.maintain(() => clock.monotonicMs() >= endsAtMs);
   }
 
   private watchConfig(): void {

@@ -1,12 +1,11 @@
 /** MEMORY: USAGE as an estimate, the rest as far as a process with a garbage collector can tell. */
+import type { StoredObject } from '../../keyspace/keyspace.js';
 import { helpCommand, neverExecuted } from '../admin-flags.js';
 import { integerArgument, SYNTAX_ERROR } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
 
-/** Slot, entry and expiry of a key, about. */
+/** Record, bucket and what a slot wastes, about. */
 const KEY_OVERHEAD_BYTES = 48;
-/** A value that is no string is not measured: this stands for it. */
-const OBJECT_BYTES = 256;
 
 const usage: CommandSpec = {
   name: 'memory|usage',
@@ -24,7 +23,7 @@ const usage: CommandSpec = {
     }
     const entry = db.readQuietly(argv, 2);
     if (entry === null) return reply.nullBulk();
-    const valueBytes = entry.object === null ? entry.end - entry.start : OBJECT_BYTES;
+    const valueBytes = entry.object === null ? entry.end - entry.start : (entry.object as StoredObject).heldBytes;
     reply.integer(KEY_OVERHEAD_BYTES + entry.keyEnd - entry.keyStart + valueBytes);
   },
 };
@@ -39,7 +38,8 @@ const doctor: CommandSpec = {
   since: '4.0.0',
   group: 'server',
   showsNoData: true,
-  execute: ({ reply }) => reply.verbatim('txt', 'Memory is managed by V8; the memory section of INFO shows what it holds.\n'),
+  execute: ({ reply }) =>
+    reply.verbatim('txt', 'Keys and strings lie outside the V8 heap; the memory section of INFO shows what they hold.\n'),
 };
 
 const purge: CommandSpec = {
