@@ -12,6 +12,8 @@ const DASH = 45;
 
 /** Whether bytes[start, end) matches. Time is at most proportional to the product of both lengths. */
 export function matchGlob(pattern: Uint8Array, bytes: Uint8Array, start: number, end: number, ignoreCase = false): boolean {
+  // Redis looks at no pattern where there is no text: nothing but a lone star matches an empty key (KEYS and SCAN take it for "all").
+  if (start === end) return pattern.length === 0 || (pattern.length === 1 && pattern[0] === STAR);
   let p = 0;
   let s = start;
   // Where to go on when the part behind the last star fails: one byte further.

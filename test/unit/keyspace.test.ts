@@ -275,6 +275,8 @@ describe('glob patterns', () => {
     ['*a*b*c', 'xxaxxbxxc', true],
     ['a*', '', false],
     ['*', '', true],
+    ['**', '', false],
+    ['**', 'a', true],
     ['', '', true],
     [`${'*a'.repeat(40)}b`, 'a'.repeat(200), false],
   ])('%s on %s', (pattern, text, expected) => {
