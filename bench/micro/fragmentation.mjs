@@ -42,8 +42,8 @@ async function held() {
     globalThis.gc?.();
     await new Promise((done) => setTimeout(done, 200));
   }
-  const { heldDataBytes, heldRecordBytes } = keyspace.memory();
-  return { accounted: heldDataBytes + heldRecordBytes, resident: process.memoryUsage.rss() - startedRss };
+  const { heldDataBytes, heldRecordBytes, idleBytes } = keyspace.memory();
+  return { accounted: heldDataBytes + heldRecordBytes + idleBytes, resident: process.memoryUsage.rss() - startedRss };
 }
 
 if (process.send !== undefined) {

@@ -6,6 +6,7 @@
  */
 import { CLASS_MASK, CLASS_SHIFT } from './entry-table.js';
 import { ObjectTable } from './object-table.js';
+import type { PagePool } from './page-pool.js';
 import { offsetOf, pageOf, SlotPages, UNIT_BYTES } from './slot-pages.js';
 import { MAX_SLOT_BYTES, slotClassOf, slotSizes } from './slot-sizes.js';
 
@@ -13,12 +14,16 @@ import { MAX_SLOT_BYTES, slotClassOf, slotSizes } from './slot-sizes.js';
 export const OWN_BUFFER = 255;
 
 export class BlockArena {
-  readonly pages = new SlotPages(slotSizes);
+  readonly pages: SlotPages;
   /** What the blocks would hold if every one had the slot that fits it best. */
   idealBytes = 0;
   /** Of blocks that are no slots. */
   ownBytes = 0;
   private readonly buffers = new ObjectTable();
+
+  constructor(pool: PagePool) {
+    this.pages = new SlotPages(slotSizes, pool);
+  }
 
   get heldBytes(): number {
     return this.pages.touchedBytes + this.ownBytes;

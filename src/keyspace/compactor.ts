@@ -4,7 +4,7 @@
  *
  * Blocks are found through their entries: one round is a sweep over all records that moves the blocks which lie in a chosen
  * page, and those that sit in a larger slot than they need. Records are renumbered page by page, but never under a snapshot's
- * walk, which goes by their numbers.
+ * walk, which goes by their numbers. Pages that become free this way lie here and there: the pool gathers them.
  */
 
 import { OWN_BUFFER } from './block-arena.js';
@@ -46,6 +46,7 @@ export class Compactor {
 
   /** Some work. False: there is none to do. */
   step(): boolean {
+    if (this.store.pool.drainStep()) return true;
     if (this.sweepAt > 0) {
       this.sweep();
       return true;

@@ -86,13 +86,14 @@ class MemoryKeyspace implements Keyspace {
   }
 
   memory(): KeyspaceMemory {
-    let [dataBytes, heldDataBytes, heldRecordBytes] = [0, 0, 0];
+    let [dataBytes, heldDataBytes, heldRecordBytes, idleBytes] = [0, 0, 0, 0];
     for (const { store } of this.databases) {
       dataBytes += store.idealDataBytes;
       heldDataBytes += store.heldDataBytes;
       heldRecordBytes += store.heldRecordBytes;
+      idleBytes += store.pool.idleBytes;
     }
-    return { dataBytes, heldDataBytes, heldRecordBytes };
+    return { dataBytes, heldDataBytes, heldRecordBytes, idleBytes };
   }
 
   maintain(isSpent: () => boolean): void {

@@ -30,13 +30,15 @@ import { KeyIndex } from './key-index.js';
 import { StringEncoding, ValueType } from './keyspace.js';
 import { LargeString, slackOf } from './large-string.js';
 import { ObjectTable } from './object-table.js';
+import { PagePool } from './page-pool.js';
 import { MAX_SLOT_BYTES } from './slot-sizes.js';
 
 const TYPE_AND_ENCODING = (TYPE_MASK << TYPE_SHIFT) | (ENCODING_MASK << ENCODING_SHIFT);
 
 export class EntryStore {
-  readonly entries = new EntryTable();
-  readonly arena = new BlockArena();
+  readonly pool = new PagePool();
+  readonly entries = new EntryTable(this.pool);
+  readonly arena = new BlockArena(this.pool);
   readonly index = new KeyIndex(this.entries, this.arena);
   readonly expiring = new ExpiryIndex(this.entries);
   readonly objects = new ObjectTable();

@@ -7,7 +7,8 @@
  * VALUE is their length; with the flag DETACHED, VALUE is instead the number of an object. EXPIRY is the place in the expiry
  * index plus one. NEXT is the next entry of the same bucket.
  */
-import { offsetOf, PAGE_BYTES, pageOf, SlotPages } from './slot-pages.js';
+import { PAGE_BYTES, type PagePool } from './page-pool.js';
+import { offsetOf, pageOf, SlotPages } from './slot-pages.js';
 
 export const HASH = 0;
 export const NEXT = 1;
@@ -38,8 +39,12 @@ const NUMBER_MASK = (1 << NUMBER_BITS) - 1;
 export const ENTRIES_PER_PAGE = PAGE_BYTES / ENTRY_BYTES;
 
 export class EntryTable {
-  readonly pages = new SlotPages([ENTRY_BYTES]);
+  readonly pages: SlotPages;
   size = 0;
+
+  constructor(pool: PagePool) {
+    this.pages = new SlotPages([ENTRY_BYTES], pool);
+  }
 
   /** The page of an entry; its record begins at word at(n). */
   words(n: number): Int32Array {

@@ -139,6 +139,8 @@ export interface KeyspaceMemory {
   readonly heldDataBytes: number;
   /** Entries, index, expiry times: what they hold. */
   readonly heldRecordBytes: number;
+  /** Held for nothing: pages that are free, but whose region is not. */
+  readonly idleBytes: number;
 }
 
 export interface SnapshotOptions {

@@ -7,7 +7,8 @@
  * pattern, sign included: take it apart with pageOf and offsetOf only.
  */
 
-export const PAGE_BYTES = 256 * 1024;
+import { PAGE_BYTES, type PageMemory, type PageOwner, type PagePool } from './page-pool.js';
+
 export const UNIT_BYTES = 8;
 const OFFSET_BITS = 15;
 const OFFSET_MASK = (1 << OFFSET_BITS) - 1;
@@ -25,7 +26,7 @@ export function offsetOf(address: number): number {
   return address & OFFSET_MASK;
 }
 
-export class SlotPages {
+export class SlotPages implements PageOwner {
   /** A page's memory, as bytes and as 32-bit words; empty for a page that was given back. */
   readonly bytes: Buffer[] = [];
   readonly words: Int32Array[] = [];
@@ -44,11 +45,13 @@ export class SlotPages {
   private nextPartial = new Int32Array(16);
   private beforePartial = new Int32Array(16);
   private evacuating = new Uint8Array(16);
+  private readonly memories: (PageMemory | null)[] = [];
   private readonly givenBack: number[] = [];
-  /** One page's memory is kept, so that a class that swings around a page's edge does not allocate each time. */
-  private spare: Buffer | null = null;
 
-  constructor(slotBytes: readonly number[]) {
+  constructor(
+    slotBytes: readonly number[],
+    private readonly pool: PagePool,
+  ) {
     this.slotUnits = Int32Array.from(slotBytes, (size) => size / UNIT_BYTES);
     this.partial = new Int32Array(slotBytes.length).fill(NONE);
   }
@@ -130,6 +133,13 @@ export class SlotPages {
     if (this.freeHead[page] !== NONE || this.hasRoom(page, c)) this.link(page, c);
   }
 
+  /** The page lies here from now on; what it holds is there already. */
+  moveTo(page: number, memory: PageMemory): void {
+    this.memories[page] = memory;
+    this.bytes[page] = memory.bytes;
+    this.words[page] = memory.words;
+  }
+
   /** Whether a slot of this page was never handed out yet. */
   private hasRoom(page: number, c: number): boolean {
     return (this.bump[page] as number) + (this.slotUnits[c] as number) <= PAGE_BYTES / UNIT_BYTES;
@@ -138,10 +148,7 @@ export class SlotPages {
   private openPage(c: number): number {
     const page = this.givenBack.pop() ?? this.bytes.length;
     if (page >= PAGES_MAX) throw new RangeError('a database holds more than 32 GiB of keys and values');
-    const memory = this.spare ?? Buffer.allocUnsafeSlow(PAGE_BYTES);
-    this.spare = null;
-    this.bytes[page] = memory;
-    this.words[page] = new Int32Array(memory.buffer, memory.byteOffset, PAGE_BYTES / 4);
+    this.moveTo(page, this.pool.take(this, page));
     if (page >= this.pageClass.length) this.growBookkeeping();
     this.pageClass[page] = c;
     this.usedSlots[page] = 0;
@@ -156,7 +163,9 @@ export class SlotPages {
     this.touchedBytes -= (this.bump[page] as number) * UNIT_BYTES;
     this.bump[page] = 0;
     this.evacuating[page] = 0;
-    this.spare = this.bytes[page] as Buffer;
+    const memory = this.memories[page];
+    if (memory !== undefined && memory !== null) this.pool.give(memory);
+    this.memories[page] = null;
     this.bytes[page] = EMPTY;
     this.words[page] = NO_WORDS;
     this.givenBack.push(page);

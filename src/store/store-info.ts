@@ -56,13 +56,14 @@ function statsFields({ keyspace, dispatcher }: StoreInfoSources): InfoFields {
 
 /** Of the keys alone; what the process uses besides is the server's part of the section. */
 function* memoryFields({ keyspace }: StoreInfoSources): InfoFields {
-  const { dataBytes, heldDataBytes, heldRecordBytes } = keyspace.memory();
+  const { dataBytes, heldDataBytes, heldRecordBytes, idleBytes } = keyspace.memory();
   const allocated = dataBytes + heldRecordBytes;
   const active = heldDataBytes + heldRecordBytes;
   yield ['used_memory_overhead', heldRecordBytes];
   yield ['used_memory_dataset', dataBytes];
   yield ['allocator_allocated', allocated];
   yield ['allocator_active', active];
+  yield ['allocator_resident', active + idleBytes];
   yield ['allocator_frag_ratio', (allocated === 0 ? 1 : active / allocated).toFixed(2)];
   yield ['allocator_frag_bytes', active - allocated];
 }
