@@ -77,7 +77,7 @@ describe('fragmentation', () => {
     const random = new Random(seed);
     const { db, keyspace } = emptyDatabase(random);
     const lengths = new Map<string, number>();
-    const keys = sized(25_000, 400_000);
+    const keys = sized(40_000, 400_000);
     // By phase: how long values are, and how many of ten operations delete.
     const phases = [
       { shortest: 20, longest: 60, deletions: 0 },
@@ -108,9 +108,10 @@ describe('fragmentation', () => {
         }
       }
       expect(db.size).toBe(lengths.size);
-      const ratio = held(keyspace) / held(loadedWith(lengths, random));
+      // Up to two pages of waste are worth nobody's work.
+      const ratio = (held(keyspace) - 2 * PAGE_BYTES) / held(loadedWith(lengths, random));
       worst = Math.max(worst, ratio);
-      expect(ratio, `EVERYSEC_SEED=${seed}, values of ${shortest} to ${longest}`).toBeLessThan(1.3);
+      expect(ratio, `EVERYSEC_SEED=${seed}, values of ${shortest} to ${longest}`).toBeLessThan(1.2);
     }
     expect(worst).toBeGreaterThan(1);
   });
