@@ -81,7 +81,7 @@ async function meet(todo, results) {
   const scratch = new ScratchCopy(root, given.scratch);
   for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => {
-      scratch.stop();
+      scratch.stop('SIGTERM');
       process.exit(1);
     });
   }

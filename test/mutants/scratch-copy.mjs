@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 const COPIED = ['src', 'crates', 'scripts', 'test', 'build', 'package.json', 'tsconfig.json', 'vitest.config.mts', 'Cargo.toml'];
+/** From being asked to end to being killed. */
+const GRACE_MS = 5000;
 const ADDON = 'build/Release/everysec.node';
 
 export class ScratchCopy {
@@ -87,7 +89,11 @@ export class ScratchCopy {
       this.running = child.pid;
       const timer = setTimeout(() => {
         isLate = true;
-        this.stop();
+        // nextest ends its tests, which are in groups of their own, when it is asked to.
+        this.stop('SIGTERM');
+        setTimeout(() => {
+          if (this.running === child.pid) this.stop();
+        }, GRACE_MS).unref();
       }, limitMs);
       child.stdout.on('data', (chunk) => (output += chunk));
       child.stderr.on('data', (chunk) => (output += chunk));
@@ -102,13 +108,13 @@ export class ScratchCopy {
   }
 
   /** Ends what run() has started, with all that it has started itself. */
-  stop() {
+  stop(signal = 'SIGKILL') {
     try {
-      if (this.running !== null) process.kill(-this.running, 'SIGKILL');
+      if (this.running !== null) process.kill(-this.running, signal);
     } catch {
       // It has ended.
     }
-    this.running = null;
+    if (signal === 'SIGKILL') this.running = null;
   }
 
   env(more) {
