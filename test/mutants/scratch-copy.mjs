@@ -10,7 +10,7 @@ const GRACE_MS = 5000;
 const ADDON = 'build/Release/everysec.node';
 
 export class ScratchCopy {
-  /** Makes it anew; Rust's target directory stays from earlier runs. */
+  /** Makes it anew. Rust's target directory stays from earlier runs; what is copied is newer, so that no mutant of theirs stays built. */
   constructor(root, directory) {
     this.directory = directory;
     /** Process id of the leader of what runs. */
@@ -19,8 +19,7 @@ export class ScratchCopy {
     for (const name of [...COPIED, 'Cargo.lock', 'dist', 'node_modules']) {
       rmSync(join(directory, name), { recursive: true, force: true });
       if (name === 'node_modules') symlinkSync(join(root, name), join(directory, name));
-      else if (existsSync(join(root, name)))
-        cpSync(join(root, name), join(directory, name), { recursive: true, preserveTimestamps: true });
+      else if (existsSync(join(root, name))) cpSync(join(root, name), join(directory, name), { recursive: true });
     }
     const built = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: directory, encoding: 'utf8' });
     if (built.status !== 0) throw new Error(`the sources do not compile\n${built.stdout}${built.stderr}`);
