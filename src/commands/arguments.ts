@@ -74,3 +74,14 @@ export function int32Argument(argv: Argv, i: number, error?: string): number {
   if (value >= -2147483648 && value <= 2147483647) return value;
   throw new CommandError(error ?? 'ERR value is out of range, value must between -2147483648 and 2147483647');
 }
+
+/** Exact; refused beyond 64 bits. */
+export function addInt64(a: number | bigint, b: number | bigint): number | bigint {
+  if (typeof a === 'number' && typeof b === 'number') {
+    const sum = a + b;
+    if (Number.isSafeInteger(sum)) return sum;
+  }
+  const sum = BigInt(a) + BigInt(b);
+  if (sum > INT64_MAX || sum < INT64_MIN) throw new CommandError('ERR increment or decrement would overflow');
+  return sum;
+}

@@ -2,7 +2,9 @@
 import { connectionCommands } from './connection/index.js';
 import { expiryCommands } from './expiry/index.js';
 import { genericCommands } from './generic/index.js';
+import { hashCommands } from './hash/index.js';
 import { keyspaceCommands } from './keyspace/index.js';
+import { listCommands } from './list/index.js';
 import { serverCommands } from './server/index.js';
 import type { CommandSpec } from './spec.js';
 import { stringCommands } from './string/index.js';
@@ -10,6 +12,8 @@ import { transactionCommands } from './transaction/index.js';
 
 export const dataFamilies: readonly (readonly CommandSpec[])[] = [
   stringCommands,
+  listCommands,
+  hashCommands,
   genericCommands,
   expiryCommands,
   keyspaceCommands,

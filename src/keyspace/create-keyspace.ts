@@ -33,13 +33,13 @@ class MemoryKeyspace implements Keyspace {
   readonly counters: KeyspaceCounters = { hits: 0, misses: 0, expired: 0 };
   accessClock = 0;
 
-  private readonly hash: KeyHash;
+  readonly keyHash: KeyHash;
   private readonly gate = new SnapshotGate();
   private readonly madeAtMs: number;
   private now: number;
 
   constructor(options: KeyspaceOptions) {
-    this.hash = new KeyHash(options.random);
+    this.keyHash = new KeyHash(options.random);
     this.madeAtMs = options.nowMs;
     this.now = options.nowMs;
     for (let id = 0; id < options.databases; id++) this.databases.push(this.newDatabase(id));
@@ -101,6 +101,6 @@ class MemoryKeyspace implements Keyspace {
   }
 
   private newDatabase(id: number): MemoryDatabase {
-    return new MemoryDatabase(id, this, this.hash, this.gate);
+    return new MemoryDatabase(id, this, this.keyHash, this.gate);
   }
 }

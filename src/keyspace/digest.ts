@@ -6,6 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { type Database, type Entry, type Keyspace, NO_EXPIRY, ValueType } from './keyspace.js';
+import type { HashValue } from './types/hash-value.js';
+import type { ListValue } from './types/list-value.js';
 
 const DIGEST_BYTES = 20;
 
@@ -47,10 +49,32 @@ function mixValue(digest: Buffer, entry: Entry): void {
     case ValueType.string:
       mix(digest, entry.bytes.subarray(entry.start, entry.end));
       break;
+    case ValueType.list:
+      mixList(digest, entry.object as ListValue);
+      break;
+    case ValueType.hash:
+      combineFields(digest, entry.object as HashValue);
+      break;
     default:
       throw new TypeError(`no digest of type ${entry.type}`);
   }
   if (entry.expireAtMs !== NO_EXPIRY) combine(digest, Buffer.from('!!expire!!'));
+}
+
+function mixList(digest: Buffer, list: ListValue): void {
+  if (list.length === 0) return;
+  const place = list.place(0);
+  do mix(digest, list.view(place));
+  while (list.forward(place));
+}
+
+function combineFields(digest: Buffer, hash: HashValue): void {
+  hash.forEach((page, at) => {
+    const field = Buffer.alloc(DIGEST_BYTES);
+    mix(field, page.bytes.subarray(page.fieldStart(at), page.fieldEnd(at)));
+    mix(field, page.bytes.subarray(page.valueStart(at), page.valueEnd(at)));
+    combine(digest, field);
+  });
 }
 
 function combine(digest: Buffer, bytes: Uint8Array): void {

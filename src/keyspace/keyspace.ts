@@ -8,6 +8,7 @@
  * Expired keys do not exist for look-ups: what an expired key's discovery does depends on `Keyspace.expiryMode`.
  */
 import type { Argv } from '../resp/argv.js';
+import type { KeyHash } from './key-hash.js';
 
 /** Redis's type numbers, as DEBUG DIGEST mixes them in. */
 export const ValueType = { string: 0, list: 1, set: 2, zset: 3, hash: 4, stream: 6 } as const;
@@ -34,7 +35,7 @@ export interface EntryImage {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  /** The value of every other type (in an image: what its image() gave); null for strings. */
+  /** The value of every other type (of an image: itself, during the call, or what its image() gave); null for strings. */
   readonly object: unknown;
   readonly keyBytes: Buffer;
   readonly keyStart: number;
@@ -55,6 +56,8 @@ export interface StoredObject {
   image(): unknown;
   /** Estimate. */
   readonly heldBytes: number;
+  /** The same value, shared with nobody: COPY. */
+  copy(): StoredObject;
 }
 
 export const NO_EXPIRY = Number.NEGATIVE_INFINITY;
@@ -185,6 +188,8 @@ export interface Keyspace {
   /** Told before an expired key is removed: to log the deletion and to break WATCHes. */
   onExpired: (db: Database, entry: Entry) => void;
   readonly counters: KeyspaceCounters;
+  /** Keyed with the keyspace's secret: for tables inside of values. */
+  readonly keyHash: KeyHash;
   /** Seconds since it was made, on the clock of nowMs. */
   readonly accessClock: number;
   /** Removes a found, expired entry as a look-up would have. */

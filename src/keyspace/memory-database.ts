@@ -136,9 +136,14 @@ export class MemoryDatabase implements Database {
 
   copy(entry: Entry, target: Database, argv: Argv, i: number): void {
     const { type, encoding, bytes, start, end, expireAtMs } = entry;
-    if (type !== ValueType.string) throw new TypeError(`no copy of type ${type}`);
     const hasExpiry = this.hasExpiry((entry as EntryCursor).n);
     const to = target as MemoryDatabase;
+    if (type !== ValueType.string) {
+      to.setObject(argv, i, type, (entry.object as StoredObject).copy());
+      const made = to.peek(argv.bytes, argv.start(i), argv.end(i));
+      if (hasExpiry && made !== null) to.setExpiry(made, expireAtMs);
+      return;
+    }
     const keyStart = argv.start(i);
     const keyEnd = argv.end(i);
     const n = to.create(this.hash.of(argv.bytes, keyStart, keyEnd), argv.bytes, keyStart, keyEnd, end - start);

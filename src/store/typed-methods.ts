@@ -8,21 +8,15 @@ import type { Arg } from '../backend/backend.js';
 import type { Reply } from '../commands/reply.js';
 import type { Argv } from '../resp/argv.js';
 import { ArgumentEncoder } from './argument-encoder.js';
+import { CollectionMethods } from './collection-methods.js';
+import { type Argument, flat, flatPairs, type Pairs } from './method-arguments.js';
 import { type ReplyValue, ValueReply } from './value-reply.js';
-
-export type Argument = Arg | readonly Arg[];
-
-/** Pairs for MSET: an object, a Map, or keys and values in turn. */
-export type Pairs = [Record<string, Arg> | Map<string, Arg>] | Argument[];
 
 export type QueuedMethods = {
   [K in keyof CommandMethods]: CommandMethods[K] extends (...args: infer A) => unknown ? (...args: A) => void : never;
 };
 
-export abstract class CommandMethods {
-  /** Runs a command; `isBytes`: bulk strings come back as Buffers. */
-  protected abstract run(isBytes: boolean, name: string, args: readonly Arg[]): ReplyValue;
-
+export abstract class CommandMethods extends CollectionMethods {
   /** Any command; bulk strings as text. */
   call(name: string, ...args: Argument[]): ReplyValue {
     return this.run(false, name, flat(args));
@@ -268,24 +262,4 @@ class CommandQueue extends CommandMethods {
     this.commands.push({ name, args: args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg)) });
     return null;
   }
-}
-
-function flat(args: readonly Argument[]): readonly Arg[] {
-  if (!args.some(Array.isArray)) return args as readonly Arg[];
-  return (args as readonly (Arg | Arg[])[]).flat() as Arg[];
-}
-
-function flatPairs(pairs: Pairs): readonly Arg[] {
-  const [first] = pairs;
-  if (first instanceof Map) return [...first].flat();
-  if (
-    pairs.length === 1 &&
-    typeof first === 'object' &&
-    first !== null &&
-    !Array.isArray(first) &&
-    !(first instanceof Uint8Array)
-  ) {
-    return Object.entries(first as Record<string, Arg>).flat();
-  }
-  return flat(pairs as Argument[]);
 }

@@ -48,6 +48,52 @@ const rows: readonly Row[] = [
     records: ['SET a v PXAT now+100s', 'SET a v PXAT now+100s'],
   },
   { name: 'SETNX', run: ['SETNX a 1', 'SETNX a 2'], records: ['SETNX a 1'] },
+  {
+    name: 'LPUSH, RPUSH, LPUSHX as they came',
+    run: ['LPUSH l a b', 'rpush l c', 'LPUSHX x a'],
+    records: ['LPUSH l a b', 'rpush l c'],
+  },
+  {
+    name: 'LPOP and RPOP, with a count or without',
+    before: ['RPUSH l a b c d'],
+    run: ['LPOP l', 'RPOP l 2', 'LPOP x'],
+    records: ['LPOP l', 'RPOP l 2'],
+  },
+  { name: 'LPOP of nothing is not there', before: ['RPUSH l a'], run: ['LPOP l 0'], records: [] },
+  {
+    name: 'LMPOP becomes LPOP or RPOP with the count that it took',
+    before: ['RPUSH l a b c'],
+    run: ['LMPOP 2 x l LEFT', 'LMPOP 1 l RIGHT COUNT 9', 'LMPOP 1 l LEFT'],
+    records: ['LPOP l 1', 'RPOP l 2'],
+  },
+  {
+    name: 'LMOVE and RPOPLPUSH',
+    before: ['RPUSH l a b'],
+    run: ['LMOVE l m LEFT RIGHT', 'RPOPLPUSH l m', 'LMOVE l m LEFT LEFT'],
+    records: ['LMOVE l m LEFT RIGHT', 'RPOPLPUSH l m'],
+  },
+  {
+    name: 'LSET, LINSERT, LREM',
+    before: ['RPUSH l a b a'],
+    run: ['LSET l 0 z', 'LINSERT l BEFORE b y', 'LINSERT l AFTER q y', 'LREM l 0 a', 'LREM l 0 a'],
+    records: ['LSET l 0 z', 'LINSERT l BEFORE b y', 'LREM l 0 a'],
+  },
+  {
+    name: 'LTRIM',
+    before: ['RPUSH l a b c'],
+    run: ['LTRIM l 0 -1', 'LTRIM l 0 1', 'LTRIM x 0 1'],
+    records: ['LTRIM l 0 1'],
+  },
+  {
+    name: 'HSET, HMSET, HSETNX, HDEL',
+    run: ['HSET h a 1 b 2', 'HMSET h a 3', 'HSETNX h a 1', 'HSETNX h c 1', 'HDEL h a x', 'HDEL h x'],
+    records: ['HSET h a 1 b 2', 'HMSET h a 3', 'HSETNX h c 1', 'HDEL h a x'],
+  },
+  {
+    name: 'HINCRBY as it came, HINCRBYFLOAT as the HSET of its result',
+    run: ['HINCRBY h n 5', 'HINCRBYFLOAT h n 0.25'],
+    records: ['HINCRBY h n 5', 'HSET h n 5.25'],
+  },
   { name: 'GETSET becomes SET', run: ['GETSET a 1'], records: ['SET a 1'] },
   { name: 'GETDEL becomes DEL', before: ['SET a 1'], run: ['GETDEL a', 'GETDEL a'], records: ['DEL a'] },
   {

@@ -66,7 +66,10 @@ export class InProcessStore {
   readonly log = new RecordingLog();
   readonly keyspace: Keyspace;
   readonly dispatcher: Dispatcher;
-  readonly config = new Map<string, string>();
+  readonly config = new Map([
+    ['hash-max-listpack-entries', '512'],
+    ['hash-max-listpack-value', '64'],
+  ]);
   readonly internalErrors: unknown[] = [];
   isPasswordRequired = false;
   private sessions = 0;

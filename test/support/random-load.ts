@@ -76,6 +76,20 @@ const makers: ReadonlyArray<readonly [weight: number, make: Maker]> = [
   [2, (r) => ['RENAMENX', key(r), key(r)]],
   [3, (r) => ['COPY', key(r), key(r), ...r.pick([[], ['REPLACE'], ['DB', text(r.below(DATABASES)), 'REPLACE']])]],
   [3, (r) => ['MOVE', key(r), text(r.below(DATABASES))]],
+  [6, (r) => [r.pick(['LPUSH', 'RPUSH']), list(r), value(r), ...Array.from({ length: r.below(8) }, () => value(r))]],
+  [3, (r) => [r.pick(['LPOP', 'RPOP']), list(r), ...r.pick([[], [text(r.below(4))]])]],
+  [2, (r) => ['LSET', list(r), text(r.between(-6, 6)), value(r)]],
+  [1, (r) => ['LINSERT', list(r), r.pick(['BEFORE', 'AFTER']), text(r.below(50)), value(r)]],
+  [1, (r) => ['LREM', list(r), text(r.between(-2, 2)), text(r.below(50))]],
+  [1, (r) => ['LTRIM', list(r), '0', text(r.between(3, 40))]],
+  [2, (r) => ['LMOVE', list(r), list(r), r.pick(['LEFT', 'RIGHT']), r.pick(['LEFT', 'RIGHT'])]],
+  [1, (r) => ['RPOPLPUSH', list(r), list(r)]],
+  [1, (r) => ['LMPOP', '2', list(r), list(r), r.pick(['LEFT', 'RIGHT']), 'COUNT', text(r.between(1, 3))]],
+  [6, (r) => ['HSET', hash(r), ...Array.from({ length: r.between(1, 6) }, () => [field(r), value(r)]).flat()]],
+  [2, (r) => ['HDEL', hash(r), field(r), field(r)]],
+  [1, (r) => ['HSETNX', hash(r), field(r), value(r)]],
+  [2, (r) => ['HINCRBY', hash(r), field(r), text(r.between(-50, 50))]],
+  [1, (r) => ['HINCRBYFLOAT', hash(r), field(r), text(r.between(-80, 80) / 8)]],
   [8, (r) => ['SELECT', text(r.below(DATABASES))]],
   [1, (r) => ['SWAPDB', text(r.below(DATABASES)), text(r.below(DATABASES))]],
   [0.1, () => ['FLUSHDB']],
@@ -94,6 +108,18 @@ export function randomCommand(random: Random, options: LoadOptions): LoadCommand
 
 function key(r: Random): string {
   return r.chance(0.03) ? `binary\0\r\n$3 #${r.below(5)}` : `k:${r.below(KEYS)}`;
+}
+
+function list(r: Random): string {
+  return r.chance(0.05) ? key(r) : `l:${r.below(6)}`;
+}
+
+function hash(r: Random): string {
+  return r.chance(0.05) ? key(r) : `h:${r.below(6)}`;
+}
+
+function field(r: Random): string {
+  return `f${r.below(r.pick([4, 40, 1000]))}`;
 }
 
 function counter(r: Random): string {

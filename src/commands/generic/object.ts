@@ -1,4 +1,5 @@
 import { type Entry, StringEncoding, ValueType } from '../../keyspace/keyspace.js';
+import type { HashValue } from '../../keyspace/types/hash-value.js';
 import { parseInt64 } from '../arguments.js';
 import type { CommandContext, CommandSpec, KeyPositions } from '../spec.js';
 
@@ -22,7 +23,7 @@ const encoding: CommandSpec = {
   group: 'generic',
   execute(ctx) {
     const entry = look(ctx);
-    if (entry !== null) ctx.reply.bulk(entry.type === ValueType.string ? encodingNames[entry.encoding] : 'unknown');
+    if (entry !== null) ctx.reply.bulk(encodingOf(entry));
   },
 };
 
@@ -124,6 +125,20 @@ function look(ctx: CommandContext): Entry | null {
   const entry = ctx.db.readQuietly(ctx.argv, 2);
   if (entry === null) ctx.reply.nullBulk();
   return entry;
+}
+
+/** Redis 7.0's names: a list is always a quicklist there. */
+function encodingOf(entry: Entry): string {
+  switch (entry.type) {
+    case ValueType.string:
+      return encodingNames[entry.encoding];
+    case ValueType.list:
+      return 'quicklist';
+    case ValueType.hash:
+      return (entry.object as HashValue).isLarge ? 'hashtable' : 'listpack';
+    default:
+      throw new TypeError(`no encoding of type ${entry.type}`);
+  }
 }
 
 function isShared(entry: Entry): boolean {

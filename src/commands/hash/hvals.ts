@@ -1,0 +1,19 @@
+import { FIRST_KEY } from '../arguments.js';
+import type { CommandSpec } from '../spec.js';
+import { readHash, replyValue } from './hash-at.js';
+
+export const hvals: CommandSpec = {
+  name: 'hvals',
+  arity: 2,
+  flags: ['readonly'],
+  keys: FIRST_KEY,
+  categories: ['@read', '@hash', '@slow'],
+  summary: 'Returns all values.',
+  since: '2.0.0',
+  group: 'hash',
+  execute(ctx) {
+    const hash = readHash(ctx);
+    ctx.reply.array(hash?.length ?? 0);
+    hash?.forEach((page, at) => void replyValue(ctx.reply, page, at));
+  },
+};

@@ -1,0 +1,63 @@
+/**
+ * A collection as the commands that make it from nothing, as Redis's own rewrite writes them: RPUSH and HMSET with 64 items at most.
+ * Yields after each command, so that a large one can be written in slices.
+ */
+import type { Arg } from '../backend/backend.js';
+import { ValueType } from '../keyspace/keyspace.js';
+import type { FrozenHash } from '../keyspace/types/hash-value.js';
+import { lengthAt, lengthBytes } from '../keyspace/types/list-chunk.js';
+import type { FrozenList } from '../keyspace/types/list-value.js';
+
+/** AOF_REWRITE_ITEMS_PER_CMD */
+const ITEMS_PER_COMMAND = 64;
+
+/** `object`: an image, which nobody changes meanwhile. */
+export function* emitValue(emit: (...parts: Arg[]) => void, key: Uint8Array, type: ValueType, object: unknown): Generator<void> {
+  switch (type) {
+    case ValueType.list:
+      yield* inParts(emit, 'RPUSH', key, listItems(object as FrozenList), ITEMS_PER_COMMAND);
+      return;
+    case ValueType.hash:
+      yield* inParts(emit, 'HMSET', key, hashItems(object as FrozenHash), 2 * ITEMS_PER_COMMAND);
+      return;
+    default:
+      throw new TypeError(`no way to write a value of type ${type} as commands`);
+  }
+}
+
+function* inParts(
+  emit: (...parts: Arg[]) => void,
+  command: string,
+  key: Uint8Array,
+  items: Iterable<Uint8Array>,
+  most: number,
+): Generator<void> {
+  let parts: Arg[] = [command, key];
+  for (const item of items) {
+    parts.push(item);
+    if (parts.length < most + 2) continue;
+    emit(...parts);
+    parts = [command, key];
+    yield;
+  }
+  if (parts.length > 2) emit(...parts);
+}
+
+function* listItems({ chunks }: FrozenList): Generator<Uint8Array> {
+  for (const chunk of chunks) {
+    for (let at = chunk.start; at < chunk.end; at = chunk.after(at)) {
+      const length = lengthAt(chunk.bytes, at);
+      const from = at + lengthBytes(length);
+      yield chunk.bytes.subarray(from, from + length);
+    }
+  }
+}
+
+function* hashItems({ pages }: FrozenHash): Generator<Uint8Array> {
+  for (const page of pages) {
+    for (let at = 0; at < page.end; at = page.after(at)) {
+      yield page.bytes.subarray(page.fieldStart(at), page.fieldEnd(at));
+      yield page.bytes.subarray(page.valueStart(at), page.valueEnd(at));
+    }
+  }
+}
