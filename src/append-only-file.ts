@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events';
 import type { InfoField } from './aof/info.js';
 import type { LoadedDataset } from './aof/load/dataset-loader.js';
 import type { Arg, BackendKind } from './backend/backend.js';
-import { Engine, type EngineOptions } from './engine.js';
+import { Engine, type EngineOptions, type RewriteNews } from './engine.js';
 import { AofError } from './errors.js';
 
 export interface AppendOnlyFileEvents {
@@ -16,6 +16,8 @@ export interface AppendOnlyFileEvents {
   recovered: [];
   failed: [AofError];
   stall: [{ readonly ageMs: number }];
+  /** A rewrite begins, is done, or has failed. */
+  rewrite: [RewriteNews];
 }
 
 /** Appends to the unit that is being made: the command, without the database. */
@@ -35,6 +37,7 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
     engine.on('recovered', () => this.emit('recovered'));
     engine.on('failed', (error) => this.emit('failed', error));
     engine.on('stall', (stall) => this.emit('stall', stall));
+    engine.on('rewrite', (news) => this.emit('rewrite', news));
   }
 
   /** @internal Public through the doors' `AppendOnlyFile.open`. */
@@ -131,9 +134,13 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
     return { kind, reason };
   }
 
-  /** Rewriting in the background is not there yet. */
-  rewrite(): Promise<never> {
-    return Promise.reject(new AofError('AOF_UNSUPPORTED', 'this version cannot rewrite the log in the background yet'));
+  /**
+   * Writes the host's data (its beginSnapshot()) as a new base while appends go on, and lets go of the files that it stands for. On return the
+   * new base is durable and named. Rejects with AOF_BUSY, AOF_ABORTED, AOF_IO, AOF_DISK_FULL or AOF_UNSUPPORTED (no beginSnapshot()); then
+   * the files from before are still the truth and nothing is lost.
+   */
+  async rewrite(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.#engine.rewrite(options.signal);
   }
 
   /** The fields of INFO's persistence section. */

@@ -9,6 +9,8 @@ import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
 import { LoadProgress } from './aof/load/load-progress.js';
 import { OpenLog } from './aof/open-log.js';
 import type { Propagator } from './aof/propagate/propagator.js';
+import { RewriteCoordinator, type RewriteDone, type RewriteReason } from './aof/rewrite/rewrite-coordinator.js';
+import { rewritePort } from './aof/rewrite/rewrite-port.js';
 import type { EngineSettings } from './aof/settings.js';
 import { traceLoad } from './aof/tracing.js';
 import { type Backend, type BlockLog, Status } from './backend/backend.js';
@@ -38,7 +40,13 @@ export interface EngineEvents {
   drain: [];
   progress: [];
   latency: [event: string, ms: number];
+  rewrite: [RewriteNews];
 }
+
+export type RewriteNews =
+  | { readonly state: 'started'; readonly reason: RewriteReason }
+  | ({ readonly state: 'done' } & RewriteDone)
+  | { readonly state: 'failed'; readonly error: AofError };
 
 export class Engine extends EventEmitter<EngineEvents> {
   readonly #env: Env;
@@ -57,7 +65,14 @@ export class Engine extends EventEmitter<EngineEvents> {
   #lastFailure: AofError | null = null;
   /** Of the next payload byte, while no log is open. */
   #lsn = 0;
-  #bytesOnDiskAtOpen = 0;
+  /** Bytes of all files, when they were last counted; and what the log had written then. */
+  #countedBytes = 0;
+  #writtenWhenCounted = 0;
+  /** What the growth of the log is measured by: its size right after the last rewrite, since the start the base's. */
+  #sizeAfterRewrite = 0;
+  readonly #rewrites: RewriteCoordinator;
+  /** appendonly yes is being finished. */
+  #enabling: AbortController | null = null;
   /** Opening, and after it each switch (enable, disable, reload), one after the other. Never rejects. */
   #steps: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -73,7 +88,34 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#databases = options.databases;
     this.#fileSet = new FileSet(options.env, options.backend, options.settings);
     this.cron = new Cron(options.env.timers, (error) => options.env.logger.log('warning', `cron task failed: ${String(error)}`));
+    this.#rewrites = new RewriteCoordinator({
+      env: options.env,
+      port: rewritePort({
+        fileSet: this.#fileSet,
+        host: options.host,
+        log: () => this.#log,
+        obstacle: () => this.#rewriteObstacle,
+        installed: (bytes) => {
+          this.#countBytes(bytes);
+          this.#sizeAfterRewrite = bytes;
+        },
+      }),
+      events: {
+        started: (reason) => this.#tell('rewrite', { state: 'started', reason }),
+        done: (done) => this.#tell('rewrite', { state: 'done', ...done }),
+        failed: (error) => this.#tell('rewrite', { state: 'failed', error }),
+        latency: (event, ms) => this.#tell('latency', event, ms),
+      },
+      growth: () => ({
+        percentage: this.isEnabled ? this.#settings.autoAofRewritePercentage : 0,
+        minSizeBytes: this.#settings.autoAofRewriteMinSizeBytes,
+        currentSizeBytes: this.#currentSize,
+        baseSizeBytes: this.#sizeAfterRewrite,
+      }),
+      timestamps: () => this.#settings.aofTimestampEnabled,
+    });
     this.cron.add({ run: () => this.#log?.onCron() });
+    if (options.host.beginSnapshot !== undefined) this.cron.add({ run: () => this.#rewrites.look() });
   }
 
   // ------------------------------------------------------------------------------------------------- lifecycle
@@ -131,9 +173,11 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   async #close(): Promise<void> {
     this.abortLoading();
+    this.#enabling?.abort();
     await this.#steps;
     if (this.#phase === 'closed') return;
     this.cron.stop();
+    await this.#endRewrite();
     const errors: unknown[] = [];
     await this.#closeLog().catch((error: unknown) => errors.push(error));
     this.#phase = 'closed';
@@ -253,28 +297,81 @@ export class Engine extends EventEmitter<EngineEvents> {
     if (this.#phase === 'ready' && this.#closing === null) this.cron.start(this.#settings.hz);
   }
 
+  // --------------------------------------------------------------------------------------------------- rewrite
+
+  /**
+   * A new base from the host's data now, while appends go on; the files that it stands for go. On return the manifest that names it is
+   * durable. Rejects with AOF_BUSY when one is under way or none can begin, with AOF_ABORTED after `signal` or close(), with AOF_IO or
+   * AOF_DISK_FULL; then the files from before are still the truth and nothing is lost.
+   */
+  rewrite(signal?: AbortSignal): Promise<RewriteDone> {
+    if (this.#phase === 'closed' || this.#closing !== null)
+      return Promise.reject(new AofError('AOF_CLOSED', 'the engine is closed'));
+    return this.#rewrites.start('manual', signal);
+  }
+
+  /** One is begun by the cron as soon as it can be. */
+  scheduleRewrite(): void {
+    this.#rewrites.schedule();
+  }
+
+  /** Why a rewrite cannot begin now; null when it can. */
+  get rewriteObstacle(): string | null {
+    return this.#rewriteObstacle ?? this.#log?.obstacle ?? null;
+  }
+
+  get isRewriting(): boolean {
+    return this.#rewrites.isRunning;
+  }
+
+  get #rewriteObstacle(): string | null {
+    if (this.#closing !== null) return 'it is being closed';
+    if (this.#phase !== 'ready') return `it is ${this.#phase}`;
+    return this.#enabling === null ? null : 'appendonly is being switched on';
+  }
+
+  async #endRewrite(): Promise<void> {
+    this.#log?.hurry();
+    await this.#rewrites.abort();
+  }
+
+  get #currentSize(): number {
+    const written = this.#log === null ? this.#writtenWhenCounted : (this.#log.status[Status.totalWrittenBytes] as number);
+    return this.#countedBytes + written - this.#writtenWhenCounted;
+  }
+
+  #countBytes(bytes: number): void {
+    this.#countedBytes = bytes;
+    this.#writtenWhenCounted = this.#log === null ? 0 : (this.#log.status[Status.totalWrittenBytes] as number);
+  }
+
   // ------------------------------------------------------------------------------- appendonly at run time, reload
 
   /**
-   * appendonly yes: the host's data becomes the first base, in one go, and the log goes on behind it. On return the manifest that
+   * appendonly yes: the host's data becomes the first base, in slices while the log goes on behind it. On return the manifest that
    * names both is durable. Nothing counts as synced before.
    */
   enable(): Promise<void> {
     return this.#switch(async () => {
       if (this.isEnabled) return;
+      await this.#endRewrite();
       let begun: BegunEnable | null = null;
+      const enabling = new AbortController();
+      this.#enabling = enabling;
+      if (this.#closing !== null) enabling.abort();
       try {
         await this.#fileSet.acquire();
         begun = await this.#fileSet.beginEnable(this.#lsn, () => this.#log?.look());
         this.#adoptLog(begun.log, this.#lsn).hold(true);
-        begun.capture(this.#host);
-        await begun.finish();
+        await this.#writeFirstBase(begun, enabling.signal);
       } catch (error) {
         await this.#letGo(new AofError('AOF_CLOSED', 'appendonly could not be switched on')).catch(() => {});
         await begun?.abandon();
         await this.#abandon();
         this.#ended = null;
         throw error;
+      } finally {
+        this.#enabling = null;
       }
       this.#log?.hold(false);
       this.#log?.watch(this.#fileSet);
@@ -286,6 +383,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   disable(): Promise<void> {
     return this.#switch(async () => {
       if (!this.isEnabled) return;
+      await this.#endRewrite();
       try {
         await this.#closeLog();
       } catch (error) {
@@ -306,6 +404,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   /** DEBUG LOADAOF: what is on disk replaces what the host holds. The log goes on where it was. */
   reload(): Promise<void> {
     return this.#switch(async () => {
+      await this.#rewrites.abort();
       const synced = this.synced(this.appendedLsn);
       this.#log?.force();
       await synced;
@@ -354,8 +453,9 @@ export class Engine extends EventEmitter<EngineEvents> {
       isAppendonlyConfigured: this.#settings.appendonly,
       isAofEnabled: this.isEnabled,
       isWriteOk: this.state !== 'degraded' && this.state !== 'failed',
-      currentSize: this.#bytesOnDiskAtOpen + (status === null ? 0 : (status[Status.totalWrittenBytes] as number)),
-      baseSize: this.#fileSet.baseBytes,
+      currentSize: this.#currentSize,
+      rewrite: this.#rewrites.figures(),
+      baseSize: this.#sizeAfterRewrite,
       delayedFsyncs: this.delayedFsyncs,
       oldestUnsyncedMs: this.#log?.oldestUnsyncedMs ?? 0,
       state: this.state,
@@ -394,8 +494,26 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   async #openForAppend(): Promise<void> {
     const { log, bytesOnDisk } = await this.#fileSet.openForAppend(this.#lsn, () => this.#log?.look());
-    this.#bytesOnDiskAtOpen = bytesOnDisk;
     this.#adoptLog(log, this.#lsn).watch(this.#fileSet);
+    this.#countBytes(bytesOnDisk);
+    this.#sizeAfterRewrite = this.#fileSet.baseBytes;
+  }
+
+  /** The synchronous step of appendonly yes has just begun: the log goes on from here, and the base holds what was before. */
+  async #writeFirstBase({ base, finish }: BegunEnable, signal: AbortSignal): Promise<void> {
+    if (this.#host.beginSnapshot === undefined) {
+      throw new AofError('AOF_UNSUPPORTED', 'the host has no beginSnapshot(), so its data cannot become a base');
+    }
+    const snapshot = this.#host.beginSnapshot();
+    try {
+      await base.writer.pull(snapshot, signal);
+    } finally {
+      snapshot.end();
+    }
+    const baseBytes = await base.writer.finish(signal);
+    await finish(baseBytes);
+    this.#countBytes(baseBytes);
+    this.#sizeAfterRewrite = baseBytes;
   }
 
   #adoptLog(log: BlockLog, lsn: number): OpenLog {
@@ -414,6 +532,7 @@ export class Engine extends EventEmitter<EngineEvents> {
         drain: () => this.#tell('drain'),
         latency: (event, ms) => this.#tell('latency', event, ms),
       },
+      isSyncSuspended: () => this.#settings.noAppendfsyncOnRewrite && this.isRewriting,
     });
     return this.#log;
   }

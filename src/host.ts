@@ -25,6 +25,8 @@ export interface Host {
 export interface SnapshotReader {
   /** Emits commands until `budget.isSpent()`; true when everything has been emitted. */
   next(emit: (db: number, ...argv: Arg[]) => void, budget: { isSpent(): boolean }): boolean;
+  /** For INFO and progress: keys emitted and in all at the cut, bytes of images taken because a write came before the walk. */
+  progress?(): { readonly keysDone: number; readonly keysTotal: number; readonly imageBytes: number };
   /** Lets before-images go; called exactly once, also after an abort. */
   end(): void;
 }

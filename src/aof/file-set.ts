@@ -6,8 +6,6 @@ import { join } from 'node:path';
 import type { Backend, BlockLog } from '../backend/backend.js';
 import type { Env } from '../env/env.js';
 import { AofError, errnoCode, toAofError } from '../errors.js';
-import type { Host } from '../host.js';
-import { type FirstBase, openFirstBase } from './first-base.js';
 import type { DatasetFile } from './load/dataset-loader.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
 import { DirectoryGuard } from './manifest/directory-guard.js';
@@ -16,6 +14,7 @@ import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
 import { clearOrphans } from './orphans.js';
+import { BaseWriter } from './rewrite/base-writer.js';
 import { createFirstFree, Segments } from './segments.js';
 import type { EngineSettings } from './settings.js';
 
@@ -25,17 +24,27 @@ export interface OpenedLog {
   readonly bytesOnDisk: number;
 }
 
+/** A base that is being written, and the name that it will have. */
+export interface BegunBase {
+  readonly writer: BaseWriter;
+  readonly name: string;
+  readonly seq: number;
+}
+
 /**
- * appendonly being switched on. In one synchronous step the caller starts to append to `log` and calls capture(); nothing that
- * is appended counts before finish() resolves.
+ * appendonly being switched on. In one synchronous step the caller starts to append to `log` and takes the snapshot that goes to `base`;
+ * nothing that is appended counts before finish() resolves.
  */
 export interface BegunEnable {
   readonly log: BlockLog;
-  capture(host: Host): void;
-  finish(): Promise<void>;
+  readonly base: BegunBase;
+  finish(baseBytes: number): Promise<void>;
   /** Closes and removes what was begun. */
   abandon(): Promise<void>;
 }
+
+/** Above every sequence. */
+export const EVERY_SEQ = Number.MAX_SAFE_INTEGER;
 
 export class FileSet {
   readonly #env: Env;
@@ -158,7 +167,7 @@ export class FileSet {
       await this.#syncLoaded();
     }
     const log = await this.#openLog(lsn, onProgress);
-    await this.#collectHistory(manifests);
+    await this.collectHistory();
     return { log, bytesOnDisk: await this.#sizeOf(manifests) };
   }
 
@@ -180,14 +189,41 @@ export class FileSet {
     }
   }
 
+  /** The next base, in a temp file beside the AOF directory as Redis has it. */
+  async openBase(): Promise<BegunBase> {
+    const { appendfilename, dir } = this.#settings;
+    const seq = nextBaseSeq(appendfilename, this.#openManifests().current);
+    const name = baseName(appendfilename, seq, 'aof');
+    const writer = await BaseWriter.open({
+      env: this.#env,
+      backend: this.#backend,
+      path: join(this.#directory, name),
+      directory: this.#directory,
+      temp: join(dir, `temp-rewriteaof-bg-${this.#env.processes.self.pid}.aof`),
+      session: this.segments.newSession(),
+      checksum: this.#settings.aofChecksum,
+      isSyncedOnTheWay: () => this.#settings.aofRewriteIncrementalFsync,
+    });
+    return { writer, name, seq };
+  }
+
+  /**
+   * A finished base becomes the truth: on return the manifest is durable with it, and what it stands for is history: the base before it and
+   * every incr of a sequence below `cutSeq` (EVERY_SEQ: all of them). Returns the bytes of all files then.
+   */
+  async install({ name, seq }: BegunBase, baseBytes: number, cutSeq: number): Promise<number> {
+    const manifests = this.#openManifests();
+    await manifests.edit((current) => withNewBase(current, { name, seq }, cutSeq));
+    this.#baseBytes = baseBytes;
+    return this.#sizeOf(manifests);
+  }
+
   /** Files that were there before become history when it is finished: the host's data stands for all of them. */
   async beginEnable(lsn: number, onProgress: () => void): Promise<BegunEnable> {
     const manifests = this.#openManifests();
     const segments = this.segments;
     const { segment } = await segments.createSegment(lsn);
     segments.adopt(segment);
-    const seq = nextBaseSeq(this.#settings.appendfilename, manifests.current);
-    const base = { name: baseName(this.#settings.appendfilename, seq, 'aof'), seq };
     const undo = [() => segments.removeSegment(segment)];
     const abandon = async () => {
       for (const step of undo.splice(0).reverse()) {
@@ -197,20 +233,20 @@ export class FileSet {
       }
     };
     try {
-      const writer = await this.#openBase(base.name);
-      undo.push(() => writer.abandon());
+      const base = await this.openBase();
+      undo.push(() => base.writer.abandon());
       const log = await this.#openLog(lsn, onProgress);
       undo.push(() => log.close());
       return {
         log,
-        capture: (host) => writer.capture(host),
-        finish: async () => {
-          this.#baseBytes = await writer.finish();
+        base,
+        finish: async (baseBytes) => {
           await manifests.edit((current) =>
-            withNewIncr(withNewBase(current, base, Number.MAX_SAFE_INTEGER), { name: segment.name, seq: segment.seq, lsn }),
+            withNewIncr(withNewBase(current, base, EVERY_SEQ), { name: segment.name, seq: segment.seq, lsn }),
           );
+          this.#baseBytes = baseBytes;
           segment.isNamed = true;
-          await this.#collectHistory(manifests);
+          await this.collectHistory();
         },
         abandon,
       };
@@ -265,18 +301,6 @@ export class FileSet {
     await manifests.edit((current) => withNewBase(current, { name, seq }, 0));
   }
 
-  #openBase(name: string): Promise<FirstBase> {
-    return openFirstBase({
-      env: this.#env,
-      backend: this.#backend,
-      path: join(this.#directory, name),
-      directory: this.#directory,
-      temp: join(this.#settings.dir, `temp-rewriteaof-bg-${this.#env.processes.self.pid}.aof`),
-      session: this.segments.newSession(),
-      checksum: this.#settings.aofChecksum,
-    });
-  }
-
   async #openLog(lsn: number, onProgress: () => void): Promise<BlockLog> {
     const path = this.currentPath;
     const { size } = await this.#env.files.lstat(path);
@@ -295,7 +319,8 @@ export class FileSet {
    * History lines go from the manifest only after their files are gone; a crash in between deletes again. What fails here is tried
    * again at the next start: the log does not depend on it.
    */
-  async #collectHistory(manifests: ManifestStore): Promise<void> {
+  async collectHistory(): Promise<void> {
+    const manifests = this.#openManifests();
     const { history } = manifests.current;
     if (history.length === 0 || this.#settings.aofDisableAutoGc) return;
     const gone = new Set<string>();

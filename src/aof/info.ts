@@ -1,6 +1,7 @@
 /** The persistence section of INFO: Redis's fields in Redis's order, then ours. Pure. */
 import { Status } from '../backend/backend.js';
 import type { LoadProgress } from './load/load-progress.js';
+import type { RewriteFigures } from './rewrite/rewrite-coordinator.js';
 
 export interface PersistenceState {
   readonly isLoading: boolean;
@@ -14,6 +15,7 @@ export interface PersistenceState {
   readonly keysLoaded: number;
   readonly isWriteOk: boolean;
   readonly currentSize: number;
+  readonly rewrite: RewriteFigures;
   readonly baseSize: number;
   readonly delayedFsyncs: number;
   readonly oldestUnsyncedMs: number;
@@ -23,6 +25,11 @@ export interface PersistenceState {
   readonly syncedLsn: number;
   /** The log's status array; null while there is no log. */
   readonly status: Float64Array | null;
+}
+
+/** Of keys, as Redis shows it while a child saves. */
+function percent({ keysDone, keysTotal }: RewriteFigures): string {
+  return (keysTotal === 0 ? 0 : (keysDone / keysTotal) * 100).toFixed(2);
 }
 
 export type InfoField = readonly [name: string, value: string | number];
@@ -35,12 +42,12 @@ function redisFields(s: PersistenceState): InfoField[] {
   return [
     ['loading', s.isLoading ? 1 : 0],
     ['async_loading', 0],
-    ['current_cow_peak', 0],
-    ['current_cow_size', 0],
+    ['current_cow_peak', s.rewrite.imageBytes],
+    ['current_cow_size', s.rewrite.imageBytes],
     ['current_cow_size_age', 0],
-    ['current_fork_perc', '0.00'],
-    ['current_save_keys_processed', 0],
-    ['current_save_keys_total', 0],
+    ['current_fork_perc', percent(s.rewrite)],
+    ['current_save_keys_processed', s.rewrite.keysDone],
+    ['current_save_keys_total', s.rewrite.keysTotal],
     ['rdb_changes_since_last_save', s.dirty],
     ['rdb_bgsave_in_progress', 0],
     ['rdb_last_save_time', s.lastSaveSeconds],
@@ -52,15 +59,15 @@ function redisFields(s: PersistenceState): InfoField[] {
     ['rdb_last_load_keys_expired', s.keysExpiredOnLoad],
     ['rdb_last_load_keys_loaded', s.keysLoaded],
     ['aof_enabled', s.isAofEnabled ? 1 : 0],
-    ['aof_rewrite_in_progress', 0],
-    ['aof_rewrite_scheduled', 0],
-    ['aof_last_rewrite_time_sec', -1],
-    ['aof_current_rewrite_time_sec', -1],
-    ['aof_last_bgrewrite_status', 'ok'],
-    ['aof_rewrites', 0],
-    ['aof_rewrites_consecutive_failures', 0],
+    ['aof_rewrite_in_progress', s.rewrite.stage === 'idle' ? 0 : 1],
+    ['aof_rewrite_scheduled', s.rewrite.isScheduled ? 1 : 0],
+    ['aof_last_rewrite_time_sec', s.rewrite.lastSeconds],
+    ['aof_current_rewrite_time_sec', s.rewrite.currentSeconds],
+    ['aof_last_bgrewrite_status', s.rewrite.isLastOk ? 'ok' : 'err'],
+    ['aof_rewrites', s.rewrite.attempts],
+    ['aof_rewrites_consecutive_failures', s.rewrite.consecutiveFailures],
     ['aof_last_write_status', s.isWriteOk ? 'ok' : 'err'],
-    ['aof_last_cow_size', 0],
+    ['aof_last_cow_size', s.rewrite.lastImageBytes],
     ['module_fork_in_progress', 0],
     ['module_fork_last_cow_size', 0],
   ];
@@ -70,7 +77,7 @@ function aofFields(s: PersistenceState): InfoField[] {
   return [
     ['aof_current_size', s.currentSize],
     ['aof_base_size', s.baseSize],
-    ['aof_pending_rewrite', 0],
+    ['aof_pending_rewrite', s.rewrite.isScheduled ? 1 : 0],
     ['aof_buffer_length', s.status === null ? 0 : value(s.status, Status.unwrittenBytes)],
     ['aof_pending_bio_fsync', s.status === null ? 0 : value(s.status, Status.isSyncing)],
     ['aof_delayed_fsync', s.delayedFsyncs],

@@ -7,8 +7,9 @@ import type { Env } from '../env/env.js';
 import { AofError } from '../errors.js';
 import { Flusher } from './flush/flusher.js';
 import { type LogCondition, LogHealth } from './health/log-health.js';
-import type { RollFiles } from './health/roll.js';
 import { Propagator } from './propagate/propagator.js';
+import { cut } from './rewrite/cut.js';
+import type { Segments } from './segments.js';
 import type { EngineSettings } from './settings.js';
 import { traceFsync, traceFsyncError } from './tracing.js';
 
@@ -25,7 +26,7 @@ export interface OpenLogEvents {
 
 /** The files that a log which is watched goes on in. */
 export interface WatchedFiles {
-  readonly segments: RollFiles;
+  readonly segments: Segments;
   /** Rejects with AOF_FAILED when the directory was removed or replaced. */
   checkDirectory(): Promise<void>;
 }
@@ -36,6 +37,8 @@ export interface OpenLogOptions {
   readonly log: BlockLog;
   readonly lsn: number;
   readonly events: OpenLogEvents;
+  /** no-appendfsync-on-rewrite, and a rewrite is under way. */
+  readonly isSyncSuspended: () => boolean;
 }
 
 /** An idle mark is written when nothing was appended for this long. */
@@ -59,10 +62,15 @@ export class OpenLog {
   #idleMarkedLsn = -1;
   #directoryCheckedAtMs = 0;
   #isDirectoryChecked = true;
+  /** The change of files that is under way; settles, never rejects. */
+  #cutting: Promise<unknown> | null = null;
+  #isEnding = false;
+  /** Woken at the next look at the log. */
+  #lookers: Array<() => void> = [];
   /** Woken at the next progress. */
   #wakers: Array<() => void> = [];
 
-  constructor({ env, settings, log, lsn, events }: OpenLogOptions) {
+  constructor({ env, settings, log, lsn, events, isSyncSuspended }: OpenLogOptions) {
     this.#env = env;
     this.#settings = settings;
     this.#log = log;
@@ -74,7 +82,7 @@ export class OpenLog {
       lsn,
       clock: env.clock,
       settings,
-      isSyncSuspended: () => false,
+      isSyncSuspended,
       events: {
         progress: () => this.#onProgress(),
         wrote: (ms) => this.#onWrote(ms),
@@ -227,6 +235,73 @@ export class OpenLog {
   look(): void {
     this.#flusher.look();
     this.#health?.look();
+    for (const wake of this.#lookers.splice(0)) wake();
+  }
+
+  /** A change of files that cannot be finished is not tried again: the log is about to be closed. */
+  hurry(): void {
+    this.#isEnding = true;
+    for (const wake of this.#lookers.splice(0)) wake();
+  }
+
+  /** Why a rewrite cannot begin; null when it can. */
+  get obstacle(): string | null {
+    if (this.#isEnding || this.#propagator === null) return 'the append only file is being closed';
+    if (this.#health === null || this.#cutting !== null) return 'the append only file is changing';
+    return this.#health.condition === 'ready' ? null : `the append only file is ${this.#health.condition}`;
+  }
+
+  /**
+   * Turns to a new file: `begin` runs in the synchronous step between what stands before and what comes after. Resolves with the new
+   * file's sequence when a durable manifest names it. Rejects with AOF_BUSY or the disk's error, and then `begin` may have run in vain;
+   * with AOF_FAILED when the log has failed.
+   */
+  async cut(begin: () => void): Promise<number> {
+    const files = this.#files;
+    const { obstacle } = this;
+    if (files === null || obstacle !== null) throw new AofError('AOF_BUSY', `cannot rewrite now: ${obstacle ?? 'no files'}`);
+    const done = cut({
+      env: this.#env,
+      log: this.#log,
+      segments: files.segments,
+      obstacle: () => this.#turnObstacle,
+      turn: () => this.#turn(begin),
+      untilDrained: () => this.#untilDrained(),
+      trouble: (error) => this.#health?.stall(error),
+      isOver: () => this.#isEnding || this.failure !== null,
+    });
+    this.#cutting = done.catch(() => {});
+    try {
+      return await done;
+    } finally {
+      this.#cutting = null;
+      if (!this.#isTurnScheduled && !this.#isEnding) this.scheduleTurn();
+    }
+  }
+
+  get #turnObstacle(): string | null {
+    if (this.#isEnding || this.#propagator === null) return 'it is being closed';
+    return this.condition === 'ready' && this.#health?.rolling === null ? null : `it is ${this.condition}`;
+  }
+
+  #turn(begin: () => void): number {
+    begin();
+    this.#flusher.look();
+    this.#log.switchToNext();
+    this.#propagator?.retarget(this.#log);
+    return this.#flusher.appendedLsn;
+  }
+
+  async #untilDrained(): Promise<void> {
+    for (;;) {
+      this.#flusher.look();
+      const health = this.#health;
+      if (health === null || health.failure !== null) throw health?.failure ?? closedInBetween();
+      await health.rolling;
+      if (this.status[Status.retargetStage] === 2 && health.rolling === null && health.failure === null) return;
+      if (this.#isEnding && health.trouble !== null && health.rolling === null) throw health.trouble;
+      await new Promise<void>((resolve) => void this.#lookers.push(resolve));
+    }
   }
 
   onCron(): void {
@@ -249,6 +324,7 @@ export class OpenLog {
     if (health === null) return;
     // Nothing more is appended, so that there is an end.
     this.#propagator = null;
+    this.hurry();
     await this.#drain(health);
     this.#log.mark('c');
     this.#log.flush(true);
@@ -258,6 +334,7 @@ export class OpenLog {
   async close(error: AofError): Promise<void> {
     this.#unscheduleExit();
     this.#propagator = null;
+    this.#isEnding = true;
     await this.#health?.close();
     this.#flusher.stop(error);
     await this.#log.close();
@@ -282,8 +359,10 @@ export class OpenLog {
     flusher.force();
     for (;;) {
       await health.rolling;
+      await this.#cutting;
       const { failure, trouble } = health;
       if (failure !== null) throw failure;
+      if (this.status[Status.retargetStage] !== 0) throw trouble ?? closedInBetween();
       if (flusher.syncedLsn >= flusher.appendedLsn) return;
       if (health.rolling !== null) continue;
       // A roll may also be given up after the log has gone on in its new file, and then there is no fault any more.
@@ -328,6 +407,7 @@ export class OpenLog {
     }
     const isIdle = this.#lastAppendAtMs > 0 && now - this.#lastAppendAtMs >= IDLE_MARK_AFTER_MS;
     if (!isIdle || this.#idleMarkedLsn === lsn || flusher.syncedLsn < lsn || this.#health?.condition !== 'ready') return;
+    if (this.#cutting !== null) return;
     this.#idleMarkedLsn = lsn;
     this.#log.mark('i');
     this.#log.flush(false);
@@ -368,4 +448,11 @@ export class OpenLog {
     this.#events.failed(error);
     this.#onProgress();
   }
+}
+
+function closedInBetween(): AofError {
+  return new AofError(
+    'AOF_FAILED',
+    'the append only file was closed between two files; what was not synced by then has an unknown outcome',
+  );
 }

@@ -79,6 +79,15 @@ export class Segments implements RollFiles {
     this.#env.logger.log('notice', `Creating AOF incr file ${this.currentSegment.name} after an error of the one before`);
   }
 
+  /** On return the manifest is durable with the segment that waits, and appends go to it. */
+  async nameWaiting(): Promise<void> {
+    const { waiting } = this;
+    if (waiting === null) throw new TypeError('no segment waits');
+    await this.#manifests.edit((manifest) => withSegment(manifest, waiting));
+    this.#current = { ...waiting, isNamed: true };
+    this.waiting = null;
+  }
+
   async finishCut(segment: Segment): Promise<void> {
     if (segment.cut === undefined) return;
     await cutFile(this.#env, join(this.#directory, segment.name), segment.cut);

@@ -35,6 +35,15 @@ export function settingsFromConfig(config: Config): EngineSettings {
     get bufferLimitBytes() {
       return config.value('aof-buffer-limit');
     },
+    get autoAofRewritePercentage() {
+      return config.value('auto-aof-rewrite-percentage');
+    },
+    get autoAofRewriteMinSizeBytes() {
+      return config.value('auto-aof-rewrite-min-size');
+    },
+    get aofRewriteIncrementalFsync() {
+      return config.value('aof-rewrite-incremental-fsync');
+    },
     get hz() {
       return config.value('hz');
     },

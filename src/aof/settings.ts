@@ -17,5 +17,8 @@ export interface EngineSettings {
   readonly dbfilename: string;
   /** aof-buffer-limit: bytes of memory for everything appended and not yet let go. */
   readonly bufferLimitBytes: number;
+  readonly autoAofRewritePercentage: number;
+  readonly autoAofRewriteMinSizeBytes: number;
+  readonly aofRewriteIncrementalFsync: boolean;
   readonly hz: number;
 }

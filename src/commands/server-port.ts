@@ -52,8 +52,8 @@ export interface PersistencePort {
   isSynced(lsn: number): boolean;
   /** DEBUG LOADAOF. Rejects with CommandError. */
   reload(): Promise<void>;
-  /** BGREWRITEAOF: the reply text. Throws CommandError. */
-  startRewrite(): string;
+  /** BGREWRITEAOF: the reply text. `isInUnit`: inside of EXEC, where it is only scheduled. Throws CommandError. */
+  startRewrite(isInUnit: boolean): string;
   /** Unix seconds of the last successful save, for LASTSAVE. */
   readonly lastSaveSeconds: number;
   setFlushSleep(micros: number): void;

@@ -7,6 +7,7 @@ import type { Reply } from '../commands/reply.js';
 import type { Session } from '../commands/session.js';
 import { Config } from '../config/config.js';
 import type { ConfigOptions } from '../config/option-names.js';
+import type { RewriteNews } from '../engine.js';
 import type { Env } from '../env/env.js';
 import { AofError } from '../errors.js';
 import type { Argv } from '../resp/argv.js';
@@ -30,6 +31,8 @@ export interface DatabaseEvents {
   failed: [AofError];
   stall: [{ readonly ageMs: number }];
   drain: [];
+  /** A rewrite begins, is done, or has failed. */
+  rewrite: [RewriteNews];
 }
 
 export interface OpenDependencies {
@@ -61,6 +64,7 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
     engine.on('failed', (error) => this.#events.emit('failed', error));
     engine.on('stall', (stall) => this.#events.emit('stall', stall));
     engine.on('drain', () => this.#events.emit('drain'));
+    engine.on('rewrite', (news) => this.#events.emit('rewrite', news));
   }
 
   /** @internal Public as `open()` of the doors. */
@@ -111,9 +115,13 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
     return String(this.call('INFO', ...sections));
   }
 
-  /** Rewriting in the background is not there yet. */
-  rewrite(): Promise<never> {
-    return Promise.reject(new AofError('AOF_UNSUPPORTED', 'this version cannot rewrite the log in the background yet'));
+  /**
+   * Writes the data of this moment as a new base while reads and writes go on, and lets go of the files that it stands for. On return the
+   * new base is durable and named. Rejects with AOF_BUSY, AOF_ABORTED, AOF_IO or AOF_DISK_FULL; then the files from before are still
+   * the truth and nothing is lost.
+   */
+  async rewrite(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.#store.engine.rewrite(options.signal);
   }
 
   /** On return everything is synced and the log is closed cleanly. */

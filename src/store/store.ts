@@ -22,6 +22,7 @@ import type { Argv } from '../resp/argv.js';
 import { Dispatcher } from './dispatch.js';
 import { LatencyMonitor } from './latency-monitor.js';
 import { snapshotOf } from './snapshot.js';
+import { startRewrite } from './start-rewrite.js';
 import { type InfoFields, type StoreInfoSources, storeInfo } from './store-info.js';
 import { StoreLog } from './store-log.js';
 
@@ -302,12 +303,7 @@ export class Store implements Host {
           );
         }),
       reload,
-      startRewrite: () => {
-        env.logger.log('warning', "Can't rewrite append only file in background: not supported by this version yet");
-        throw new CommandError(
-          "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.",
-        );
-      },
+      startRewrite: (isInUnit) => startRewrite(engine, env.logger, isInUnit),
       lastSaveSeconds: startedAtSeconds,
       setFlushSleep: (micros) => engine.setWriteDelay(micros),
     };

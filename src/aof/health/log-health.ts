@@ -38,6 +38,7 @@ export class LogHealth {
   #failures = 0;
   #retryAtMs = 0;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
+  #isStalled = false;
   /** No further attempts. */
   #isFinishing = false;
   /** Nor any waiting for the one under way. */
@@ -93,6 +94,7 @@ export class LogHealth {
     this.#onLook?.();
     const { flusher } = this.#options;
     if (this.#condition !== 'degraded' || this.#rolling !== null || flusher.fault !== BlockLogFault.none) return;
+    if (this.#isStalled) return;
     if (flusher.writtenLsn >= flusher.appendedLsn) this.#recover();
   }
 
@@ -104,6 +106,25 @@ export class LogHealth {
     this.#failures++;
     this.#retryAtMs = env.clock.monotonicMs() + retryDelayMs(this.#failures);
     flusher.resume();
+  }
+
+  /**
+   * Something beside the file keeps the log from going on, a manifest that cannot be written: as a fault, until null says that it is
+   * over.
+   */
+  stall(error: AofError | null): void {
+    if (this.#condition === 'failed') return;
+    this.#isStalled = error !== null;
+    if (error === null) {
+      this.look();
+      return;
+    }
+    this.#complain(error.message);
+    this.#refusal = misconf(error.message);
+    this.#trouble = error;
+    const isNews = this.#condition === 'ready';
+    this.#condition = 'degraded';
+    if (isNews) this.#options.events.degraded(error);
   }
 
   /** For good: whoever waits is told that the outcome is unknown; reads go on. */

@@ -11,5 +11,6 @@ export const bgrewriteaof: CommandSpec = {
   since: '1.0.0',
   group: 'server',
   showsNoData: true,
-  execute: ({ server, reply }) => reply.simple(server.persistence.startRewrite()),
+  execute: ({ server, session, denyBlocking, reply }) =>
+    reply.simple(server.persistence.startRewrite(session.kind === 'client' && denyBlocking)),
 };
