@@ -8,7 +8,7 @@
  * a mutant makes the same change; --again runs these anew. --record writes docs/mutants.md. --tests: only files with such a word.
  * Ends with 1 where a mutant survives that equivalents.mjs does not explain.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,23 +54,40 @@ if (given.list) {
 }
 
 async function run() {
-  const scratch = new ScratchCopy(root, given.scratch);
-  for (const signal of ['SIGINT', 'SIGTERM']) {
-    process.once(signal, () => {
-      scratch.stop();
-      process.exit(1);
-    });
-  }
-  const suites = new Suites(scratch);
   const results = readResults();
-  const tests = words(given.tests);
-  const isWanted = (file) => tests.length === 0 || tests.some((word) => file.includes(word));
   const todo = chosen.filter((mutant) => {
     if (mutant.equivalent !== null && !wanted.includes(mutant.id)) return false;
     const known = results[mutant.id];
     if (known?.digest !== mutant.digest || given.again === 'all') return true;
     return given.again === 'survivors' && known.caughtBy === null;
   });
+  if (todo.length > 0) await meet(todo, results);
+  const outcomes = chosen.map((mutant) => ({ mutant, caughtBy: outcomeOf(mutant, results) }));
+  const survivors = outcomes.filter(({ mutant, caughtBy }) => caughtBy === null && mutant.equivalent === null);
+  const caught = outcomes.filter(({ caughtBy }) => caughtBy !== null).length;
+  const equivalent = outcomes.length - caught - survivors.length;
+  console.log(`${outcomes.length} mutants: ${caught} caught, ${equivalent} equivalent, ${survivors.length} survived`);
+  for (const { mutant } of survivors) console.log(`SURVIVED ${mutant.id}  ${mutant.file}:${mutant.line}  ${mutant.what}`);
+  if (given.record) {
+    if (chosen.length !== all.length) fail('docs/mutants.md is made of all mutants, not of some');
+    writeFileSync(reportPath, formatReport(outcomes));
+  }
+  process.exitCode = survivors.length === 0 ? 0 : 1;
+}
+
+/** Each mutant meets the tests; what comes of it goes into `results` and onto the disk. */
+async function meet(todo, results) {
+  mkdirSync(dirname(resultsPath), { recursive: true });
+  const scratch = new ScratchCopy(root, given.scratch);
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      scratch.stop('SIGTERM');
+      process.exit(1);
+    });
+  }
+  const suites = new Suites(scratch);
+  const tests = words(given.tests);
+  const isWanted = (file) => tests.length === 0 || tests.some((word) => file.includes(word));
   if (todo.some((mutant) => backendOf(mutant) === 'native') && suites.needsAddon(isWanted)) {
     const built = scratch.buildAddon();
     if (typeof built === 'string') fail(`the addon does not build\n${built}`);
@@ -93,17 +110,6 @@ async function run() {
       undo();
     }
   }
-  const outcomes = chosen.map((mutant) => ({ mutant, caughtBy: outcomeOf(mutant, results) }));
-  const survivors = outcomes.filter(({ mutant, caughtBy }) => caughtBy === null && mutant.equivalent === null);
-  const caught = outcomes.filter(({ caughtBy }) => caughtBy !== null).length;
-  const equivalent = outcomes.length - caught - survivors.length;
-  console.log(`${outcomes.length} mutants: ${caught} caught, ${equivalent} equivalent, ${survivors.length} survived`);
-  for (const { mutant } of survivors) console.log(`SURVIVED ${mutant.id}  ${mutant.file}:${mutant.line}  ${mutant.what}`);
-  if (given.record) {
-    if (chosen.length !== all.length) fail('docs/mutants.md is made of all mutants, not of some');
-    writeFileSync(reportPath, formatReport(outcomes));
-  }
-  process.exitCode = survivors.length === 0 ? 0 : 1;
 }
 
 function backendOf({ backend }) {

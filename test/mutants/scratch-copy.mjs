@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import ts from 'typescript';
 
 const COPIED = ['src', 'crates', 'scripts', 'test', 'build', 'package.json', 'tsconfig.json', 'vitest.config.mts', 'Cargo.toml'];
+/** From being asked to end to being killed. */
+const GRACE_MS = 5000;
 const ADDON = 'build/Release/everysec.node';
 
 export class ScratchCopy {
-  /** Makes it anew; Rust's target directory stays from earlier runs. */
+  /** Makes it anew. Rust's target directory stays from earlier runs; what is copied is newer, so that no mutant of theirs stays built. */
   constructor(root, directory) {
     this.directory = directory;
     /** Process id of the leader of what runs. */
@@ -17,8 +19,7 @@ export class ScratchCopy {
     for (const name of [...COPIED, 'Cargo.lock', 'dist', 'node_modules']) {
       rmSync(join(directory, name), { recursive: true, force: true });
       if (name === 'node_modules') symlinkSync(join(root, name), join(directory, name));
-      else if (existsSync(join(root, name)))
-        cpSync(join(root, name), join(directory, name), { recursive: true, preserveTimestamps: true });
+      else if (existsSync(join(root, name))) cpSync(join(root, name), join(directory, name), { recursive: true });
     }
     const built = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: directory, encoding: 'utf8' });
     if (built.status !== 0) throw new Error(`the sources do not compile\n${built.stdout}${built.stderr}`);
@@ -87,7 +88,11 @@ export class ScratchCopy {
       this.running = child.pid;
       const timer = setTimeout(() => {
         isLate = true;
-        this.stop();
+        // nextest ends its tests, which are in groups of their own, when it is asked to.
+        this.stop('SIGTERM');
+        setTimeout(() => {
+          if (this.running === child.pid) this.stop();
+        }, GRACE_MS).unref();
       }, limitMs);
       child.stdout.on('data', (chunk) => (output += chunk));
       child.stderr.on('data', (chunk) => (output += chunk));
@@ -102,13 +107,13 @@ export class ScratchCopy {
   }
 
   /** Ends what run() has started, with all that it has started itself. */
-  stop() {
+  stop(signal = 'SIGKILL') {
     try {
-      if (this.running !== null) process.kill(-this.running, 'SIGKILL');
+      if (this.running !== null) process.kill(-this.running, signal);
     } catch {
       // It has ended.
     }
-    this.running = null;
+    if (signal === 'SIGKILL') this.running = null;
   }
 
   env(more) {
