@@ -3,11 +3,12 @@
  * from the tables of orderings, whose entries must each match their sources exactly once.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { EQUIVALENTS } from './equivalents.mjs';
 import { fileOrderings } from './orderings/files.mjs';
 import { logOrderings } from './orderings/log.mjs';
+import { rewriteOrderings } from './orderings/rewrite.mjs';
 import { rustOrderings } from './orderings/rust.mjs';
 import { findRustSites } from './rust-sites.mjs';
 import { findTypescriptSites } from './typescript-sites.mjs';
@@ -22,7 +23,7 @@ import { findTypescriptSites } from './typescript-sites.mjs';
 export function listMutants(root) {
   const read = reader(root);
   const stale = [];
-  const tables = [...fileOrderings, ...logOrderings, ...rustOrderings];
+  const tables = [...fileOrderings, ...logOrderings, ...rewriteOrderings, ...rustOrderings];
   const orderings = tables.flatMap((ordering) => orderingMutant(ordering, read, stale));
   if (stale.length > 0) throw new Error(`test/mutants/orderings is stale:\n${stale.join('\n')}`);
   const mutants = [...siteMutants(root, read), ...orderings];
@@ -83,7 +84,8 @@ function backendOf(file) {
 function reader(root) {
   const texts = new Map();
   return (file) => {
-    if (!texts.has(file)) texts.set(file, readFileSync(join(root, file), 'utf8'));
+    // A file that is gone matches nothing.
+    if (!texts.has(file)) texts.set(file, existsSync(join(root, file)) ? readFileSync(join(root, file), 'utf8') : '');
     return texts.get(file);
   };
 }

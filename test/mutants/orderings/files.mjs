@@ -4,7 +4,6 @@
  */
 const MANIFEST = 'src/aof/manifest/manifest-store.ts';
 const UPGRADE = 'src/aof/manifest/upgrade.ts';
-const BASE = 'src/aof/first-base.ts';
 const FILE_SET = 'src/aof/file-set.ts';
 const SEGMENTS = 'src/aof/segments.ts';
 const REPAIR = 'src/aof/load/repair.ts';
@@ -141,41 +140,6 @@ export const fileOrderings = [
     ],
   },
   {
-    id: 'base-renamed-before-synced',
-    rule: 'replace a file by temp, fsync, rename, fsync of the directory',
-    edits: [
-      {
-        file: BASE,
-        from: '    finish: async () => {\n      try {\n',
-        to: '    finish: async () => {\n      const size = await moveIntoPlace(options);\n      try {\n',
-      },
-      { file: BASE, from: '      const size = await moveIntoPlace(options);\n      isTempThere', to: '      isTempThere' },
-    ],
-  },
-  {
-    id: 'base-directory-synced-before-rename',
-    rule: 'replace a file by temp, fsync, rename, fsync of the directory',
-    edits: [
-      {
-        file: BASE,
-        from: '    await env.files.rename(temp, path);\n    await env.files.syncDirectory(directory);\n',
-        to: '    await env.files.syncDirectory(directory);\n    await env.files.rename(temp, path);\n',
-      },
-    ],
-  },
-  {
-    id: 'base-named-before-written',
-    rule: 'a file is durable before a manifest names it',
-    edits: [
-      { file: FILE_SET, from: '          this.#baseBytes = await writer.finish();\n', to: '' },
-      {
-        file: FILE_SET,
-        from: '          segment.isNamed = true;\n',
-        to: '          segment.isNamed = true;\n          this.#baseBytes = await writer.finish();\n',
-      },
-    ],
-  },
-  {
     id: 'first-base-named-before-made',
     rule: "a new file's directory entry is durable before a manifest names it",
     edits: [
@@ -189,18 +153,6 @@ export const fileOrderings = [
         from: '    await manifests.edit((current) => withNewBase(current, { name, seq }, 0));\n',
         to: `    await manifests.edit((current) => withNewBase(current, { name, seq }, 0));
     await createFirstFree(this.#env, this.#directory, from, (at) => baseName(appendfilename, at, 'aof'));\n`,
-      },
-    ],
-  },
-  {
-    id: 'replaced-files-deleted-before-manifest',
-    rule: 'files that a manifest does not name are deleted only after it is durable',
-    edits: [
-      {
-        file: FILE_SET,
-        from: '          this.#baseBytes = await writer.finish();\n',
-        to: `          this.#baseBytes = await writer.finish();
-          for (const { name } of filesToLoad(manifests.current)) await this.#env.files.unlink(join(this.#directory, name));\n`,
       },
     ],
   },
@@ -255,10 +207,10 @@ export const fileOrderings = [
       },
       {
         file: FILE_SET,
-        from: '    const log = await this.#openLog(lsn, onProgress);\n    await this.#collectHistory',
+        from: '    const log = await this.#openLog(lsn, onProgress);\n    await this.collectHistory',
         to: `    const log = await this.#openLog(lsn, onProgress);
     await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });
-    await this.#collectHistory`,
+    await this.collectHistory`,
       },
     ],
   },

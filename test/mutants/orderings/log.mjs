@@ -98,17 +98,6 @@ export const logOrderings = [
     ],
   },
   {
-    id: 'enable-snapshot-before-log',
-    rule: 'the cut: the log takes appends in the same step in which the snapshot is begun',
-    edits: [
-      {
-        file: ENGINE,
-        from: '        begun.capture(this.#host);\n        await begun.finish();\n',
-        to: '        await begun.finish();\n        begun.capture(this.#host);\n',
-      },
-    ],
-  },
-  {
     id: 'close-mark-before-synced',
     rule: 'a clean-close mark says that everything before it is synced',
     edits: [
