@@ -283,3 +283,21 @@ it('while appendonly is being switched on nothing counts before the manifest is 
   expect(engine.syncedLsn).toBe(lsn);
   await outcome(env, engine.close());
 });
+
+it('a rewrite deletes what the new base stands for when the manifest that says so is durable', async () => {
+  const files = await closedLog();
+  const { env, engine } = engineOn(files, true);
+  await outcome(env, engine.open());
+  files.operations.length = 0;
+  expect(await outcome(env, engine.rewrite())).toBe('resolved');
+  const steps = files.operations.filter((step) => /^(rename|syncDirectory|unlink) /.test(step) && !/lock/.test(step));
+  const from = steps.indexOf('rename /data/temp-rewriteaof-bg-4242.aof');
+  const switched = [`rename ${TEMP_MANIFEST}`, `syncDirectory ${AOF}`];
+  expect(steps.slice(from)).toEqual([
+    ...['rename /data/temp-rewriteaof-bg-4242.aof', `syncDirectory ${AOF}`],
+    ...switched,
+    ...[`unlink ${BASE}`, `unlink ${INCR}`],
+    ...switched,
+  ]);
+  await outcome(env, engine.close());
+});
