@@ -34,6 +34,9 @@ export class TestObject implements StoredObject {
   image(): readonly number[] {
     return [...this.items];
   }
+  copy(): TestObject {
+    return new TestObject([...this.items]);
+  }
 }
 
 export interface KeyspaceModelOptions {

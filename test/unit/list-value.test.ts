@@ -123,13 +123,7 @@ describe('a list', () => {
       const bytes = Buffer.alloc(random.logBetween(1, 20_000));
       if (i % 3 === 0) list.pushHead(bytes, 0, bytes.length);
       else
-        list.insertAfter(
-          list.place(random.below(Math.max(list.length, 1)) % Math.max(list.length, 1)),
-          bytes,
-          0,
-          bytes.length,
-          0,
-        );
+        list.insertAfter(list.place(random.below(Math.max(list.length, 1)) % Math.max(list.length, 1)), bytes, 0, bytes.length);
     }
     for (const chunk of list.image().chunks) expect(chunk.size <= 8192 || chunk.count === 1).toBe(true);
   });
