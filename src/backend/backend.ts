@@ -203,7 +203,8 @@ export interface BlockLog {
    * The cut (architecture.md): seals; what was appended so far goes to the old target, what comes next to the new one. The
    * old target is drained, synced and closed off the loop (stage 1 then 2); nothing is written to the new one until
    * resumeTarget(). `synced` passes the old target's end only when it is synced. Resolves when the new file is open;
-   * rejects, with everything unchanged, when it cannot be opened. The caller forgets its selected db in the same turn in
+   * rejects, with everything unchanged, when it cannot be opened. Called again before switchToNext() it puts another file in the
+   * place of the first, which is closed. The caller forgets its selected db in the same turn in
    * which it appends next; blocks for the new target begin in database 0.
    */
   openNext(target: BlockLogTarget): Promise<void>;

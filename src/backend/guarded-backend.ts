@@ -170,12 +170,13 @@ class GuardedLog implements BlockLog {
   async openNext(target: BlockLogTarget): Promise<void> {
     this.requireOpen();
     requireTarget(target);
-    must(this.nextFile === 'none', 'openNext() while a change of files is under way');
+    const { nextFile: before } = this;
+    must(before === 'none' || before === 'open', 'openNext() while a change of files is under way');
     this.nextFile = 'opening';
     try {
       await this.inner.openNext(target);
     } catch (error) {
-      this.nextFile = 'none';
+      this.nextFile = before;
       throw error;
     }
     this.nextFile = 'open';

@@ -113,6 +113,21 @@ export function fileTests({ makeBackend }: BackendFactory): void {
       expect(rig.payload()).toEqual(PING);
     });
 
+    it('a file that was opened and never switched to gives way to a later one', async () => {
+      const rig = await LogRig.open(makeBackend());
+      const [first, second] = [rig.makeFile('first.aof'), rig.makeFile('second.aof')];
+      await rig.log.openNext({ path: first, position: 0, session: 'feed0002' });
+      await rig.log.openNext({ path: second, position: 0, session: 'feed0003' });
+      await rig.until(() => (descriptorsOn(first) ?? 0) === 0);
+      rig.log.switchToNext();
+      rig.log.append('PING');
+      rig.log.flush(true);
+      await rig.until(() => rig.stat('retargetStage') === 2);
+      rig.log.resumeTarget();
+      await rig.idle();
+      expect([rig.file(first).length, rig.blocks(second).map(({ payload }) => payload)]).toEqual([0, [PING]]);
+    });
+
     it('several cuts in a row keep every byte once', async () => {
       const rig = await LogRig.open(makeBackend());
       const paths = [rig.path];
@@ -143,13 +158,15 @@ export function fileTests({ makeBackend }: BackendFactory): void {
       const target = { path: rig.makeFile('next.aof'), position: 0, session: 'feed0002' };
       expect(() => rig.log.switchToNext()).toThrow(RangeError);
       expect(() => rig.log.resumeTarget()).toThrow(RangeError);
-      await rig.log.openNext(target);
+      const opening = rig.log.openNext(target);
       await expect(rig.log.openNext(target)).rejects.toThrow(RangeError);
+      await opening;
       rig.log.beginUnit();
       expect(() => rig.log.switchToNext()).toThrow(RangeError);
       rig.log.endUnit();
       rig.log.switchToNext();
       expect(() => rig.log.switchToNext()).toThrow(RangeError);
+      await expect(rig.log.openNext(target)).rejects.toThrow(RangeError);
       await rig.until(() => rig.stat('retargetStage') === 2);
       rig.log.resumeTarget();
       expect(() => rig.log.resumeTarget()).toThrow(RangeError);

@@ -12,7 +12,7 @@ import { BlockChain } from './block-chain.js';
 import type { BlockSealer } from './block-sealer.js';
 import type { ChunkPool } from './chunk-pool.js';
 import { ENOENT } from './errno.js';
-import type { LogTarget } from './log-target.js';
+import { closeQuietly, type LogTarget } from './log-target.js';
 import { type FillingStart, resealAll } from './reseal.js';
 import { Syncer } from './syncer.js';
 import { Writer } from './writer.js';
@@ -139,6 +139,8 @@ export class BlockPipeline {
   // ------------------------------------------------------------------------------------------ retarget
 
   setNext(next: LogTarget): void {
+    // One that was opened and never switched to.
+    if (this.next !== null) void closeQuietly(this.next.handle);
     this.next = next;
   }
 
