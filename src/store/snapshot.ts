@@ -19,15 +19,19 @@ export function snapshotOf(keyspace: Keyspace, clock: Clock): SnapshotReader {
   const snapshot = keyspace.beginSnapshot({ clock, sideBufferBytes: SIDE_BUFFER_BYTES });
   const unfinished: Generator<void>[] = [];
   let isWalked = false;
+  /** Of the slice at hand: a collection that one slice begins is gone on with in later ones. */
+  let emitNow: Emit = () => {};
+  const emitLater: Emit = (db, ...argv) => emitNow(db, ...argv);
   return {
     next(emit, budget) {
+      emitNow = emit;
       const visit = (db: number, image: EntryImage) => {
         const key = image.keyBytes.subarray(image.keyStart, image.keyEnd);
         if (image.type !== ValueType.string) {
           // Taken now: on return the value may change.
           const { object } = image;
           const kept = isStoredObject(object) ? object.image() : object;
-          unfinished.push(emitCollection(emit, db, Buffer.from(key), image.type, kept, image.expireAtMs));
+          unfinished.push(emitCollection(emitLater, db, Buffer.from(key), image.type, kept, image.expireAtMs));
           return;
         }
         emit(db, 'SET', key, image.bytes.subarray(image.start, image.end));
