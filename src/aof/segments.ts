@@ -67,7 +67,8 @@ export class Segments implements RollFiles {
   takesOver(fresh: Segment): Segment {
     const { waiting } = this;
     if (waiting === null) return fresh;
-    this.waiting = fresh;
+    // What comes after the cut begins where it did, whichever file it goes to.
+    this.waiting = { ...fresh, lsn: waiting.lsn };
     return waiting;
   }
 
