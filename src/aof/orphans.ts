@@ -18,8 +18,6 @@ export type LeftoverFate =
   /** Not ours, or in use. */
   | 'keep'
   | 'remove'
-  /** Only when it is empty. */
-  | 'remove if empty'
   /** Removed when it is empty, else moved aside. */
   | 'set aside';
 
@@ -30,8 +28,8 @@ export function fateOf(appendfilename: string, manifest: Manifest, name: string)
   if (parsed === null || filesOf(manifest).some((file) => file.name === name)) return 'keep';
   if (parsed.kind === 'base') {
     if (manifest.base === null) return 'set aside';
-    // A rewrite that did not get as far as its manifest. The next one takes its place.
-    return parsed.seq > manifest.base.seq ? 'remove if empty' : 'keep';
+    // A rewrite that did not get as far as its manifest: all that is in it stands in what the manifest names.
+    return parsed.seq > manifest.base.seq ? 'remove' : 'keep';
   }
   const [first] = manifest.incrs;
   const last = lastIncr(manifest);

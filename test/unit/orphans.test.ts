@@ -59,6 +59,7 @@ describe('a start', () => {
     for (const path of [...gone, ...kept]) files.put(path, '');
     files.put(`${AOF}/temp-appendonly.aof.manifest`, 'file appendonly.aof.9.incr.aof seq 9 type i\n');
     files.put('/data/temp-rewriteaof-bg-99.aof', 'half a base');
+    files.put(`${AOF}/appendonly.aof.2.base.aof`, 'a base that no manifest came to name');
     const second = await opened({}, files);
     expect(second.commands).toEqual(['0 SET a 1']);
     await closed(second);
@@ -164,7 +165,7 @@ describe('fates', () => {
     ['a.2.base.rdb', 'keep'],
     ['a.6.incr.aof', 'remove'],
     ['a.9.incr.aof', 'set aside'],
-    ['a.5.base.rdb', 'remove if empty'],
+    ['a.5.base.rdb', 'remove'],
     ['temp-a.manifest', 'remove'],
     ['temp-a.1-2.base', 'remove'],
     ['temp-a.incr.aof', 'remove'],
