@@ -9,7 +9,7 @@ import { AofError, errnoCode, toAofError } from '../errors.js';
 import type { DatasetFile } from './load/dataset-loader.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
 import { DirectoryGuard } from './manifest/directory-guard.js';
-import { baseName, nextBaseSeq } from './manifest/file-names.js';
+import { baseName, nextBaseSeq, tempBaseName } from './manifest/file-names.js';
 import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr, withoutHistory } from './manifest/manifest.js';
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
@@ -189,9 +189,12 @@ export class FileSet {
     }
   }
 
-  /** The next base, in a temp file beside the AOF directory as Redis has it. */
+  /**
+   * The next base, in a temp file in the AOF directory itself: the lock makes it ours, whoever else runs in this process, the rename
+   * cannot cross file systems, and the next start removes it whatever its pid is.
+   */
   async openBase(): Promise<BegunBase> {
-    const { appendfilename, dir } = this.#settings;
+    const { appendfilename } = this.#settings;
     const seq = nextBaseSeq(appendfilename, this.#openManifests().current);
     const name = baseName(appendfilename, seq, 'aof');
     const writer = await BaseWriter.open({
@@ -199,7 +202,7 @@ export class FileSet {
       backend: this.#backend,
       path: join(this.#directory, name),
       directory: this.#directory,
-      temp: join(dir, `temp-rewriteaof-bg-${this.#env.processes.self.pid}.aof`),
+      temp: join(this.#directory, tempBaseName(appendfilename, String(this.#env.processes.self.pid))),
       session: this.segments.newSession(),
       checksum: this.#settings.aofChecksum,
       isSyncedOnTheWay: () => this.#settings.aofRewriteIncrementalFsync,
@@ -334,7 +337,10 @@ export class FileSet {
         else this.#env.logger.log('warning', `Can't remove the history file ${file.name}: ${String(error)}`);
       }
     }
+    if (gone.size === 0) return;
     try {
+      // Else a power loss may bring a file back that no manifest names any more, and nobody would ever remove it.
+      await this.#env.files.syncDirectory(this.#directory);
       await manifests.edit((current) => withoutHistory(current, gone));
     } catch (error) {
       this.#env.logger.log('warning', `History stays in the manifest: ${toAofError(error, 'editing the manifest').message}`);

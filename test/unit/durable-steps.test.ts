@@ -243,7 +243,7 @@ describe('the order of steps', () => {
     old.operations.length = 0;
     expect(await outcome(env, engine.enable())).toBe('resolved');
     const steps = old.operations.filter((step) => /^(datasync|rename|syncDirectory|unlink)/.test(step) && !/lock/.test(step));
-    const temp = '/data/temp-rewriteaof-bg-4242.aof';
+    const temp = '/data/appendonlydir/temp-appendonly.aof.4242.base';
     const from = steps.indexOf(`datasync ${temp}`);
     expect(steps.slice(from)).toEqual([
       `datasync ${temp}`,
@@ -253,6 +253,7 @@ describe('the order of steps', () => {
       `syncDirectory ${AOF}`,
       `unlink ${BASE}`,
       `unlink ${INCR}`,
+      `syncDirectory ${AOF}`,
       `rename ${TEMP_MANIFEST}`,
       `syncDirectory ${AOF}`,
     ]);
@@ -291,12 +292,12 @@ it('a rewrite deletes what the new base stands for when the manifest that says s
   files.operations.length = 0;
   expect(await outcome(env, engine.rewrite())).toBe('resolved');
   const steps = files.operations.filter((step) => /^(rename|syncDirectory|unlink) /.test(step) && !/lock/.test(step));
-  const from = steps.indexOf('rename /data/temp-rewriteaof-bg-4242.aof');
+  const from = steps.indexOf('rename /data/appendonlydir/temp-appendonly.aof.4242.base');
   const switched = [`rename ${TEMP_MANIFEST}`, `syncDirectory ${AOF}`];
   expect(steps.slice(from)).toEqual([
-    ...['rename /data/temp-rewriteaof-bg-4242.aof', `syncDirectory ${AOF}`],
+    ...['rename /data/appendonlydir/temp-appendonly.aof.4242.base', `syncDirectory ${AOF}`],
     ...switched,
-    ...[`unlink ${BASE}`, `unlink ${INCR}`],
+    ...[`unlink ${BASE}`, `unlink ${INCR}`, `syncDirectory ${AOF}`],
     ...switched,
   ]);
   await outcome(env, engine.close());

@@ -203,11 +203,11 @@ describe('synced', () => {
 describe('appendonly yes at run time', () => {
   it.each([
     ['creating the segment', /^open:create .*incr/],
-    ['creating the base', /^open:replace .*temp-rewriteaof/],
+    ['creating the base', /^open:replace .*temp-appendonly.aof.4242/],
     ['opening the log', /^open:append .*incr/],
-    ['writing the base', /^write .*temp-rewriteaof/],
-    ['syncing the base', /^datasync .*temp-rewriteaof/],
-    ['moving the base', /^rename .*temp-rewriteaof/],
+    ['writing the base', /^write .*temp-appendonly.aof.4242/],
+    ['syncing the base', /^datasync .*temp-appendonly.aof.4242/],
+    ['moving the base', /^rename .*temp-appendonly.aof.4242/],
     ['writing the manifest', /^write .*temp-appendonly.aof.manifest/],
     ['switching the manifest', /^rename .*temp-appendonly.aof.manifest/],
   ])('that fails in %s leaves no lock and no temporary file, and works when it is tried again', async (_, operation) => {
@@ -218,7 +218,7 @@ describe('appendonly yes at run time', () => {
     expect([it.engine.isEnabled, it.engine.state, it.engine.refusal]).toEqual([false, 'ready', null]);
     expect([leftovers(files), it.env.lastActs.size]).toEqual([[], 0]);
     // After a failed rename a crash may show either manifest, so the file that the new one names stays.
-    const kept = String(operation).includes('rename .*temp-appendonly') ? [INCR] : [];
+    const kept = String(operation).includes('rename .*temp-appendonly.aof.manifest') ? [INCR] : [];
     expect(files.paths().filter((path) => path.endsWith('.incr.aof'))).toEqual(kept);
     expect(await outcome(it.env, it.engine.enable())).toBe('resolved');
     append(it, 'SET', 'b', '2');
@@ -237,7 +237,7 @@ describe('appendonly yes at run time', () => {
     const { files } = it.env;
     let release = () => {};
     files.pace = (operation) => {
-      if (!/^datasync .*temp-rewriteaof/.test(operation)) return undefined;
+      if (!/^datasync .*temp-appendonly.aof.4242/.test(operation)) return undefined;
       files.pace = () => undefined;
       return new Promise<void>((resolve) => {
         release = resolve;
