@@ -15,7 +15,7 @@ interface Pending {
 export class ManualEnv<F extends Files = MemoryFiles> implements Env {
   nowMs = 1000;
   /** Unix time at nowMs 0. */
-  readonly epochMs = 1_700_000_000_000;
+  readonly epochMs: number = 1_700_000_000_000;
   readonly logged: string[] = [];
   readonly lastActs = new Set<() => void>();
   private readonly pending = new Set<Pending>();
