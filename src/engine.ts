@@ -369,7 +369,7 @@ export class Engine extends EventEmitter<EngineEvents> {
         await begun?.abandon();
         await this.#abandon();
         this.#ended = null;
-        throw error;
+        throw enabling.signal.aborted ? givenUp() : error;
       } finally {
         this.#enabling = null;
       }
@@ -573,6 +573,10 @@ export class Engine extends EventEmitter<EngineEvents> {
       });
     }
   }
+}
+
+function givenUp(): AofError {
+  return new AofError('AOF_CLOSED', 'appendonly yes was given up: the engine is being closed');
 }
 
 function closedEarly(): AofError {

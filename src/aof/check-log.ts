@@ -54,6 +54,7 @@ export async function* checkLog(
         name: basename(part.path),
         isLast: part === last,
         loadTruncated: true,
+        isChecksummed: part.isChecksummed,
       });
       const isCut = options.fix && decision.kind === 'cut';
       const copy = isCut ? await cutTail(env.files, part.path, decision.offset, Math.floor(env.clock.unixMs() / 1000)) : '';

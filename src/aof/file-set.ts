@@ -15,7 +15,7 @@ import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
 import { clearOrphans } from './orphans.js';
 import { BaseWriter } from './rewrite/base-writer.js';
-import { createFirstFree, Segments } from './segments.js';
+import { createFirstFree, lineOf, Segments } from './segments.js';
 import type { EngineSettings } from './settings.js';
 
 export interface OpenedLog {
@@ -124,8 +124,13 @@ export class FileSet {
 
   /** The incr files of the open log. */
   get segments(): Segments {
-    const { env, appendfilename } = { env: this.#env, appendfilename: this.#settings.appendfilename };
-    this.#segments ??= new Segments({ env, directory: this.#directory, appendfilename, manifests: this.#openManifests() });
+    this.#segments ??= new Segments({
+      env: this.#env,
+      directory: this.#directory,
+      appendfilename: this.#settings.appendfilename,
+      manifests: this.#openManifests(),
+      checksum: () => this.#settings.aofChecksum,
+    });
     return this.#segments;
   }
 
@@ -142,7 +147,15 @@ export class FileSet {
       const kind = file.type === 'b' ? 'base' : 'incr';
       if (kind === 'base') this.#baseBytes = sizeBytes;
       if (file.cut !== undefined && sizeBytes < file.cut) throw shorterThanItsCut(path, sizeBytes, file.cut);
-      return { path, name: file.name, kind, sizeBytes: file.cut ?? sizeBytes, lsn: file.lsn, endOffset: file.cut } as const;
+      return {
+        path,
+        name: file.name,
+        kind,
+        sizeBytes: file.cut ?? sizeBytes,
+        lsn: file.lsn,
+        endOffset: file.cut,
+        isChecksummed: file.sum === 1,
+      } as const;
     });
   }
 
@@ -159,7 +172,7 @@ export class FileSet {
     if (last === null) {
       const { segment } = await segments.createSegment(lsn);
       this.#env.logger.log('notice', `Creating AOF incr file ${segment.name} on server start`);
-      await manifests.edit((current) => withNewIncr(current, { name: segment.name, seq: segment.seq, lsn }));
+      await manifests.edit((current) => withNewIncr(current, lineOf(segment)));
       segments.adopt({ ...segment, isNamed: true });
     } else {
       this.#env.logger.log('notice', `Opening AOF incr file ${last.name} on server start`);
@@ -244,9 +257,7 @@ export class FileSet {
         log,
         base,
         finish: async (baseBytes) => {
-          await manifests.edit((current) =>
-            withNewIncr(withNewBase(current, base, EVERY_SEQ), { name: segment.name, seq: segment.seq, lsn }),
-          );
+          await manifests.edit((current) => withNewIncr(withNewBase(current, base, EVERY_SEQ), lineOf(segment)));
           this.#baseBytes = baseBytes;
           segment.isNamed = true;
           await this.collectHistory();

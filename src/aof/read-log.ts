@@ -25,6 +25,8 @@ export interface LogPart {
   readonly kind: 'base' | 'incr' | 'single';
   readonly lsn: number | undefined;
   readonly cut: number | undefined;
+  /** The manifest says that it begins in checksummed blocks. */
+  readonly isChecksummed?: boolean;
 }
 
 /** `from`: a data directory, an AOF directory, or one file. Batches come in order; `raw` views are valid until the next one. */
@@ -66,7 +68,13 @@ export async function* readLog(
 /** The LSN behind a file, null for a base; throws for damage. */
 function settle(outcome: ReadOutcome | null, part: LogPart, isLast: boolean): number | null {
   if (outcome === null) throw new TypeError('a reader that has ended has no outcome');
-  const decision = decideLoad(outcome, { path: part.path, name: basename(part.path), isLast, loadTruncated: true });
+  const decision = decideLoad(outcome, {
+    path: part.path,
+    name: basename(part.path),
+    isLast,
+    loadTruncated: true,
+    isChecksummed: part.isChecksummed,
+  });
   if (decision.kind === 'refuse')
     throw new AofError(decision.code, decision.message, { path: part.path, offset: decision.offset });
   return part.kind === 'base' ? null : outcome.lsn;
@@ -85,7 +93,13 @@ export async function findParts(env: Env, from: string, options: ReadLogOptions)
     const store = await ManifestStore.load({ files: env.files, directory, appendfilename: name });
     if (!store.exists) continue;
     const found = await store.findFiles();
-    return found.map(({ file, path }) => ({ path, kind: file.type === 'b' ? 'base' : 'incr', lsn: file.lsn, cut: file.cut }));
+    return found.map(({ file, path }) => ({
+      path,
+      kind: file.type === 'b' ? 'base' : 'incr',
+      lsn: file.lsn,
+      cut: file.cut,
+      isChecksummed: file.sum === 1,
+    }));
   }
   const single = join(from, appendfilename);
   try {

@@ -16,6 +16,8 @@ export interface SegmentsOptions {
   readonly directory: string;
   readonly appendfilename: string;
   readonly manifests: ManifestStore;
+  /** aof-checksum. */
+  readonly checksum: () => boolean;
 }
 
 const SESSION_BYTES = 4;
@@ -25,6 +27,7 @@ export class Segments implements RollFiles {
   readonly #directory: string;
   readonly #appendfilename: string;
   readonly #manifests: ManifestStore;
+  readonly #checksum: () => boolean;
   #current: Segment | null = null;
   #lastSeq = 0;
   /** During a change of files: the segment for what comes after the cut. Nothing was written to it. */
@@ -35,6 +38,7 @@ export class Segments implements RollFiles {
     this.#directory = options.directory;
     this.#appendfilename = options.appendfilename;
     this.#manifests = options.manifests;
+    this.#checksum = options.checksum;
   }
 
   get currentSegment(): Segment {
@@ -61,7 +65,8 @@ export class Segments implements RollFiles {
       this.#lastSeq = at;
       return incrName(this.#appendfilename, at);
     });
-    return { segment: { name, seq, lsn, isNamed: false }, target: { path, position: 0, session: this.newSession() } };
+    const segment = { name, seq, lsn, isChecksummed: this.#checksum(), isNamed: false };
+    return { segment, target: { path, position: 0, session: this.newSession() } };
   }
 
   takesOver(fresh: Segment): Segment {
@@ -110,9 +115,15 @@ export class Segments implements RollFiles {
   }
 }
 
-function withSegment(manifest: Manifest, { name, seq, lsn, cut }: Segment): Manifest {
+/** A segment's line in the manifest. */
+export function lineOf({ name, seq, lsn, isChecksummed }: Segment): { name: string; seq: number; lsn: number; sum?: number } {
+  return { name, seq, lsn, ...(isChecksummed === true ? { sum: 1 } : {}) };
+}
+
+function withSegment(manifest: Manifest, segment: Segment): Manifest {
+  const { name, cut } = segment;
   const isThere = manifest.incrs.some((incr) => incr.name === name);
-  const named = isThere ? manifest : withNewIncr(manifest, { name, seq, lsn });
+  const named = isThere ? manifest : withNewIncr(manifest, lineOf(segment));
   return cut === undefined ? named : withCut(named, name, cut);
 }
 

@@ -137,10 +137,16 @@ function placesIn(bytes: Buffer, count: number): number[] {
   return [...places].filter((place) => place >= 0 && place <= bytes.length).sort((a, b) => a - b);
 }
 
+/** Not what begins like a record or a comment: behind a whole block that is another server's append, and judged as such elsewhere. */
+function garbage(bytes: Buffer): Buffer {
+  if (bytes[0] === 0x23 || bytes[0] === 0x2a) bytes[0] = 0x21;
+  return bytes;
+}
+
 const tails: ReadonlyArray<readonly [name: string, make: (random: Random) => Buffer]> = [
   ['nothing', () => Buffer.alloc(0)],
   ['zeros', (random) => Buffer.alloc(random.logBetween(1, 4096))],
-  ['garbage', (random) => random.bytes(random.logBetween(1, 600))],
+  ['garbage', (random) => garbage(random.bytes(random.logBetween(1, 600)))],
 ];
 
 describe(`cut at any byte, backend ${backend}`, () => {

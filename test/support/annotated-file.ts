@@ -96,8 +96,11 @@ export interface Verdict {
 
 /** For the last file of a directory. Annotated is a file that holds a valid block, or begins like one but for one byte. */
 export function judge(bytes: Buffer): Verdict {
-  const alike = [...'#EVS1 '].filter((letter, i) => bytes[i] === letter.charCodeAt(0)).length;
-  return alike >= 5 || evidenceIn(bytes) >= 0 ? judgeBlocks(bytes) : judgePlain(bytes);
+  return isLikeAnnotation(bytes, 0) || evidenceIn(bytes) >= 0 ? judgeBlocks(bytes) : judgePlain(bytes);
+}
+
+function isLikeAnnotation(bytes: Buffer, at: number): boolean {
+  return [...'#EVS1 '].filter((letter, i) => bytes[at + i] === letter.charCodeAt(0)).length >= 5;
 }
 
 function judgeBlocks(bytes: Buffer): Verdict {
@@ -129,13 +132,17 @@ function judgeBlocks(bytes: Buffer): Verdict {
     }
   }
   if (unit >= 0) return { kind: 'cut', at: unit, commands: done };
+  // Whole comments behind a whole block are what another server may have appended.
+  if (!isWhole && bytes[end] === 0x23 && !isLikeAnnotation(bytes, end) && judgePlain(bytes.subarray(end)).kind === 'clean') {
+    return { kind: 'clean', at: bytes.length, commands: done };
+  }
   return { kind: isWhole ? 'clean' : 'cut', at: end, commands: done };
 }
 
 /** Behind a clean close: zeros, or the beginning of a block. A whole block would have been one of the blocks, were it right. */
 function isSessionBegun(rest: Buffer): boolean {
   const start = '#EVS1 ';
-  return rest[0] === 0 || rest.latin1Slice(0, start.length) === start.slice(0, rest.length);
+  return rest[0] === 0 || rest.subarray(0, start.length).latin1Slice() === start.slice(0, rest.length);
 }
 
 /** Redis's rules, with zeros counted as an end and 3 good records behind a bad place counted as damage. */

@@ -87,11 +87,16 @@ describe('load policy', () => {
 
   it('cuts a file whose first page is missing, unless records or a witness stand behind it', () => {
     const start = { badOffset: 0, validEnd: 0, unitStart: 0, lsn: 50, unitLsn: 50, unitRecordOffset: 0, unitRecordLsn: 50 };
-    const missing = { ...bad, ...plain, ...start, found: '0x00' };
+    const missing = { ...bad, ...plain, ...start, found: '0x00', expected: "'*' or '#'" };
     expect(decideLoad(missing, last)).toMatchObject({ kind: 'cut', offset: 0, lsn: 50 });
     expect(decideLoad({ ...missing, isAnnotated: true, evidenceLsn: 50 }, last)).toMatchObject({ kind: 'cut', offset: 0 });
     expect(decideLoad({ ...missing, isAnnotated: true, evidenceLsn: 51 }, last)).toMatchObject({ kind: 'refuse' });
     expect(decideLoad({ ...missing, recordsAfterBad: 3 }, last)).toMatchObject({ kind: 'refuse' });
+    const checksummed = { ...last, isChecksummed: true };
+    expect(decideLoad({ ...missing, recordsAfterBad: 3 }, checksummed)).toMatchObject({ kind: 'cut', offset: 0, lsn: 50 });
+    expect(decideLoad({ ...missing, recordsAfterBad: 3, isAnnotated: true, evidenceLsn: 51 }, checksummed)).toMatchObject({
+      kind: 'refuse',
+    });
     expect(decideLoad({ ...missing, found: "'+'" }, last)).toMatchObject({ kind: 'refuse' });
     expect(decideLoad(missing, notLast)).toMatchObject({ kind: 'refuse' });
   });

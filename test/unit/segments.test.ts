@@ -10,7 +10,7 @@ const TEMP_MANIFEST = '/d/temp-a.manifest';
 async function rig() {
   const env = ManualEnv.inMemory('/d');
   const manifests = await ManifestStore.load({ files: env.files, directory: '/d', appendfilename: 'a' });
-  const segments = new Segments({ env, directory: '/d', appendfilename: 'a', manifests });
+  const segments = new Segments({ env, directory: '/d', appendfilename: 'a', manifests, checksum: () => false });
   return { env, files: env.files, manifests, segments };
 }
 

@@ -25,6 +25,8 @@ export interface Segment {
   readonly lsn: number;
   /** Where its own data begins, behind the SELECT of a roll; its `lsn` where there is none. */
   readonly dataLsn?: number;
+  /** It begins in checksummed blocks: the manifest's `sum`. */
+  readonly isChecksummed?: boolean;
   /** Whether a durable manifest names it. */
   isNamed: boolean;
   /** How far it counts, when it was given up. */

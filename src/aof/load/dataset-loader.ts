@@ -20,6 +20,8 @@ export interface DatasetFile {
   readonly lsn: number | undefined;
   /** The manifest's `cut`. */
   readonly endOffset: number | undefined;
+  /** The manifest says that it begins in checksummed blocks. */
+  readonly isChecksummed?: boolean;
 }
 
 export interface LoadedDataset {
@@ -133,7 +135,8 @@ async function settle(
   isLast: boolean,
 ): Promise<CutReport | null> {
   const { env } = options;
-  const decision = decideLoad(outcome, { path: file.path, name: file.name, isLast, loadTruncated: options.loadTruncated });
+  const { path, name, isChecksummed } = file;
+  const decision = decideLoad(outcome, { path, name, isLast, loadTruncated: options.loadTruncated, isChecksummed });
   if (outcome.foreignBytes > 0) {
     env.logger.log(
       'notice',

@@ -12,6 +12,8 @@ export interface LoadContext {
   readonly isLast: boolean;
   /** aof-load-truncated. */
   readonly loadTruncated: boolean;
+  /** The manifest says that it begins in checksummed blocks. */
+  readonly isChecksummed?: boolean | undefined;
 }
 
 export type LoadDecision =
@@ -56,7 +58,7 @@ function tornUnit(outcome: ReadOutcome, context: LoadContext): LoadDecision {
 function truncated(outcome: ReadOutcome, context: LoadContext): LoadDecision {
   if (!context.isLast) return notTheLast(outcome, context, outcome.badOffset, outcome.found);
   if (outcome.recordsAfterBad >= RECORDS_THAT_PROVE_DAMAGE) return damage(outcome, context);
-  if (isBelowEvidence(outcome)) return damage(outcome, context);
+  if (isBelowEvidence(outcome, context)) return damage(outcome, context);
   return cut(outcome, context, [
     `!!! Warning: short read while loading the AOF file ${context.name}!!!`,
     `AOF ${context.name} loaded anyway because aof-load-truncated is enabled`,
@@ -66,9 +68,9 @@ function truncated(outcome: ReadOutcome, context: LoadContext): LoadDecision {
 function malformed(outcome: ReadOutcome, context: LoadContext): LoadDecision {
   if (!context.isLast) return damage(outcome, context);
   // A bad byte in plain RESP is Redis's "bad file format": nothing there tells what was synced.
-  if (outcome.isBadInPlain && !isFirstPageMissing(outcome)) return damage(outcome, context);
+  if (outcome.isBadInPlain && !isFirstPageMissing(outcome, context)) return damage(outcome, context);
   // Beyond what was known to be synced, pages may have reached the disk in any order.
-  if (isBelowEvidence(outcome) || outcome.foreignCut !== '') return damage(outcome, context);
+  if (isBelowEvidence(outcome, context) || outcome.foreignCut !== '') return damage(outcome, context);
   return cut(outcome, context, [
     `!!! Warning: torn tail in the AOF file ${context.name}: ${outcome.found} at offset ${outcome.badOffset}, never known to be synced !!!`,
     `AOF ${context.name} loaded anyway because aof-load-truncated is enabled`,
@@ -78,8 +80,8 @@ function malformed(outcome: ReadOutcome, context: LoadContext): LoadDecision {
 /** Damage followed by this many parseable records is no torn tail. */
 const RECORDS_THAT_PROVE_DAMAGE = 3;
 
-function isBelowEvidence(outcome: ReadOutcome): boolean {
-  if (!outcome.isAnnotated || (outcome.isBadInPlain && !isFirstPageMissing(outcome))) return false;
+function isBelowEvidence(outcome: ReadOutcome, context: LoadContext): boolean {
+  if (!outcome.isAnnotated || (outcome.isBadInPlain && !isFirstPageMissing(outcome, context))) return false;
   if (outcome.isBadAfterClose && !isUnfinished(outcome)) return true;
   return outcome.lsn < outcome.evidenceLsn;
 }
@@ -94,15 +96,17 @@ function isUnfinished(outcome: ReadOutcome): boolean {
 }
 
 /**
- * The file begins with zeros, and too little parses behind them to be a log that was damaged: its first write was torn, with a later
- * page on disk and the first one not.
+ * The file begins with zeros: its first write was torn, with a later page on disk and the first one not. Where nobody says that it began
+ * in blocks, too much that parses behind them makes it a log of plain RESP that was damaged.
  */
-function isFirstPageMissing(outcome: ReadOutcome): boolean {
-  return outcome.badOffset === 0 && outcome.found === ZERO_BYTE && outcome.recordsAfterBad < RECORDS_THAT_PROVE_DAMAGE;
+function isFirstPageMissing(outcome: ReadOutcome, context: LoadContext): boolean {
+  if (outcome.badOffset !== 0 || outcome.found !== ZERO_BYTE || outcome.expected !== RECORD_OR_LINE) return false;
+  return context.isChecksummed === true || outcome.recordsAfterBad < RECORDS_THAT_PROVE_DAMAGE;
 }
 
 // `found` and `expected` as both readers say it.
 const ZERO_BYTE = '0x00';
+const RECORD_OR_LINE = "'*' or '#'";
 const ANNOTATION_LINE = 'an #EVS1 line of known form';
 const CHECKSUM = 'crc ';
 

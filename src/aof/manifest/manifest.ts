@@ -22,6 +22,8 @@ export interface ManifestFile {
   readonly cut?: number;
   /** LSN of the file's first payload byte. Redis ignores the pair. */
   readonly lsn?: number;
+  /** 1: made to begin in checksummed blocks, so that whatever its first page holds was never meant as plain RESP. Redis ignores the pair. */
+  readonly sum?: number;
 }
 
 export interface Manifest {
