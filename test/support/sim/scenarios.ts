@@ -216,6 +216,8 @@ export function scenarios(shared: ConfigOptions): Scenario[] {
       run: async (workload) => {
         await begun(workload);
         await appends(workload, 3);
+        // What was not written yet would be gone with the process.
+        await workload.quiet();
         await workload.restart('killed');
         await appends(workload, 3);
         await workload.quiet();

@@ -89,7 +89,8 @@ export class Workload {
       await this.life.env.settle(5);
       this.files.pace = pace;
     }
-    // The old life's timers stand still from here on.
+    // The old life's timers stand still from here on, and nobody waits for what it had promised.
+    this.waiting = 0;
     this.life = new EngineLife(this.files, this.scenario.config, BOOT, this.scenario.data ?? []);
     await this.open();
   }
@@ -119,14 +120,17 @@ export class Workload {
 
   /** The promise of everything appended so far. */
   awaitSynced(index = this.units.length, lsn = this.lsns.at(-1) ?? 0): void {
+    const { life } = this;
     this.waiting++;
     this.engine.synced(lsn).then(
       () => {
+        if (life !== this.life) return;
         this.waiting--;
         this.acked = Math.max(this.acked, index);
         this.mark();
       },
       (error: unknown) => {
+        if (life !== this.life) return;
         this.waiting--;
         this.failure ??= error;
       },
