@@ -202,7 +202,7 @@ describe(`holes with good blocks behind them, backend ${backend}`, () => {
         const at = random.chance(0.3) ? random.pick(blocksOf(bytes)).offset : random.below(bytes.length - 1);
         const end = Math.min(bytes.length, at + random.logBetween(1, 1200));
         if (random.chance(0.5)) bytes.fill(0, at, end);
-        else random.bytes(end - at).copy(bytes, at);
+        else garbage(random.bytes(end - at)).copy(bytes, at);
         const verdict = await obeysTheRules(bytes, true, `case ${n}: hole ${at}..${end} of ${bytes.length}, seed ${seed}`);
         seen[verdict.kind] += 1;
       }
