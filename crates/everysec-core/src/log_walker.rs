@@ -185,7 +185,8 @@ impl LogWalker {
         match scanned.stop {
             Stop::End | Stop::Other => None,
             Stop::Bad(byte) => Some(self.malformed(view, byte.at, byte.complaint(view.bytes))),
-            Stop::More(need) if view.is_last || view.offset + (scanned.to + need) as u64 > self.size => {
+            // All but the LF may be there: then the byte in the place of the CR says more than the end of the file.
+            Stop::More(need) if view.is_last || view.offset + (scanned.to + need) as u64 > self.size + 1 => {
                 Some(self.truncated(view, "the rest of a record", None))
             }
             Stop::More(need) => Some(Verdict::More(need)),

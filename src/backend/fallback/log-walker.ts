@@ -112,7 +112,9 @@ export class LogWalker {
     this.#passPlain(to);
     if (scanner.stop === Stop.bad) return this.#malformed(scanner.badAt, scanner.complaint(this.#view));
     if (scanner.stop !== Stop.more) return null;
-    if (this.#isLast || this.#viewOffset + to + scanner.need > this.#size) return this.#truncated('the rest of a record', null);
+    // All but the LF may be there: then the byte in the place of the CR says more than the end of the file.
+    const isBeyond = this.#viewOffset + to + scanner.need > this.#size + 1;
+    if (this.#isLast || isBeyond) return this.#truncated('the rest of a record', null);
     return this.#more(scanner.need);
   }
 
