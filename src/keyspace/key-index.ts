@@ -5,13 +5,12 @@
  * While it changes its size there are two tables; buckets of the old one are moved in order, some at a time, because the memory
  * of several entries is waited for together.
  *
- * The scan goes over buckets in the order of the *reversed* bits of their number (an idea of Pieter Noordhuis). In a table of
- * twice the size a bucket's elements are in two buckets whose numbers differ in the new top bit only, which are neighbours in
- * that order: whatever the size does between two calls, what lies before the cursor has been seen.
+ * The scan goes over buckets in the order of scan-cursor.ts, as a bucket's elements are in two buckets of a table of twice the size.
  */
 import type { BlockArena } from './block-arena.js';
 import { BucketTable } from './bucket-table.js';
 import { BLOCK, type EntryTable, HASH, KEY_LENGTH, META, NEXT } from './entry-table.js';
+import { nextCursor } from './scan-cursor.js';
 
 const MIN_BUCKETS = 16;
 const MAX_BUCKETS = 2 ** 30;
@@ -202,18 +201,4 @@ export class KeyIndex {
   private visitChain(first: number, visit: (n: number) => void): void {
     for (let n = first; n !== 0; n = this.entries.get(n, NEXT)) visit(n);
   }
-}
-
-/** Adds one to the cursor's masked bits, read from the top bit down. */
-function nextCursor(cursor: number, mask: number): number {
-  return reverseBits((reverseBits((cursor | ~mask) >>> 0) + 1) >>> 0);
-}
-
-function reverseBits(value: number): number {
-  let v = value;
-  v = ((v >>> 1) & 0x55555555) | ((v & 0x55555555) << 1);
-  v = ((v >>> 2) & 0x33333333) | ((v & 0x33333333) << 2);
-  v = ((v >>> 4) & 0x0f0f0f0f) | ((v & 0x0f0f0f0f) << 4);
-  v = ((v >>> 8) & 0x00ff00ff) | ((v & 0x00ff00ff) << 8);
-  return ((v >>> 16) | (v << 16)) >>> 0;
 }

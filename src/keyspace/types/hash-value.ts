@@ -8,8 +8,8 @@
  */
 import type { KeyHash } from '../key-hash.js';
 import type { StoredObject } from '../keyspace.js';
+import { nextCursor } from '../scan-cursor.js';
 import { FieldPage } from './field-page.js';
-import { nextCursor } from './scan-cursor.js';
 
 /** hash-max-listpack-entries and hash-max-listpack-value: beyond either the hash is large, for good. */
 export interface HashLimits {
