@@ -25,15 +25,14 @@ const TEXTS: Readonly<Record<number, string>> = {
   122: 'Disk quota exceeded',
 };
 
-const EDQUOT = 122;
 const ENOSPC = 28;
-const EFBIG = 27;
+const EDQUOT = 122;
 
 export function errnoText(errno: number): string {
   return TEXTS[errno] ?? `Unknown error ${errno}`;
 }
 
-/** Errors that pass by themselves when room is made: the same bytes are tried again. */
+/** Passes by itself when somebody makes room. EFBIG does not: it is a limit of one file. */
 export function isDiskFull(errno: number): boolean {
-  return errno === ENOSPC || errno === EDQUOT || errno === EFBIG;
+  return errno === ENOSPC || errno === EDQUOT;
 }

@@ -37,7 +37,7 @@ export function fateOf(appendfilename: string, manifest: Manifest, name: string)
   return parsed.seq > first.seq ? 'remove' : 'keep';
 }
 
-/** Redis's and our temporary file of a rewrite, in `dir`; null for any other name. Returns the pid in it. */
+/** The pid in the name of redis-server's temporary file of a rewrite, in `dir`; null for any other name. */
 export function pidOfTempRewrite(name: string): number | null {
   const found = /^temp-rewriteaof(?:-bg)?-(\d{1,10})\.aof$/.exec(name);
   return found === null ? null : Number(found[1]);
@@ -45,7 +45,7 @@ export function pidOfTempRewrite(name: string): number | null {
 
 export interface OrphanOptions {
   readonly env: Env;
-  /** The `dir` directive, where temporary bases are written. */
+  /** The `dir` directive, where redis-server leaves its temporary bases. */
   readonly dir: string;
   /** The AOF directory. */
   readonly directory: string;

@@ -6,17 +6,15 @@
  */
 import { BlockLogFault } from '../../backend/backend.js';
 import type { AofErrorCode } from '../../errors.js';
+import { isDiskFull } from '../errno-text.js';
 
 export type FaultResponse = 'retry' | 'roll' | 'fail';
-
-const ENOSPC = 28;
-const EDQUOT = 122;
 
 export function respondToFault(fault: number, errno: number): FaultResponse {
   if (fault === BlockLogFault.dead || fault === BlockLogFault.gone) return 'fail';
   // A failed fdatasync is never tried again on the same file, whatever its errno: the kernel may have dropped the pages.
   if (fault === BlockLogFault.sync) return 'roll';
-  if (errno === ENOSPC || errno === EDQUOT) return 'retry';
+  if (isDiskFull(errno)) return 'retry';
   // EFBIG is a limit of this file, so another one helps; after EIO and the rest this one cannot be trusted.
   return 'roll';
 }
