@@ -42,8 +42,9 @@ export function describeOnMachine(name: string, needs: Needs, body: () => void):
       it(`needs ${missing.join(', ')}`, () => expect.fail(`${missing.join(', ')} missing, and CI must not skip`));
     });
   } else {
-    console.warn(`skipped, ${denied ?? `${missing.join(', ')} missing`}: ${name}`);
-    describe.skip(name, body);
+    const reason = denied ?? `${missing.join(', ')} missing`;
+    console.warn(`skipped, ${reason}: ${name}`);
+    describe.skip(`${name} (skipped: ${reason})`, body);
   }
 }
 

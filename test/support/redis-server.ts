@@ -124,7 +124,7 @@ export function describeWithRedis(name: string, body: () => void): void {
     });
   } else {
     console.warn(`skipped, redis-server is not installed: ${name}`);
-    describe.skip(name, body);
+    describe.skip(`${name} (skipped: redis-server is not installed)`, body);
   }
 }
 
