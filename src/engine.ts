@@ -7,6 +7,7 @@ import { type BegunEnable, FileSet } from './aof/file-set.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
 import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
 import { LoadProgress } from './aof/load/load-progress.js';
+import { LogSize } from './aof/log-size.js';
 import { OpenLog } from './aof/open-log.js';
 import type { Propagator } from './aof/propagate/propagator.js';
 import { RewriteCoordinator, type RewriteDone, type RewriteReason } from './aof/rewrite/rewrite-coordinator.js';
@@ -65,14 +66,12 @@ export class Engine extends EventEmitter<EngineEvents> {
   #lastFailure: AofError | null = null;
   /** Of the next payload byte, while no log is open. */
   #lsn = 0;
-  /** Bytes of all files, when they were last counted; and what the log had written then. */
-  #countedBytes = 0;
-  #writtenWhenCounted = 0;
-  /** What the growth of the log is measured by: its size right after the last rewrite, since the start the base's. */
-  #sizeAfterRewrite = 0;
+  readonly #size = new LogSize();
   readonly #rewrites: RewriteCoordinator;
   /** appendonly yes is being finished. */
   #enabling: AbortController | null = null;
+  /** enable(), disable() or reload() is under way: the files are theirs. */
+  #isSwitching = false;
   /** Opening, and after it each switch (enable, disable, reload), one after the other. Never rejects. */
   #steps: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
@@ -90,14 +89,15 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.cron = new Cron(options.env.timers, (error) => options.env.logger.log('warning', `cron task failed: ${String(error)}`));
     this.#rewrites = new RewriteCoordinator({
       env: options.env,
+      dir: options.settings.dir,
       port: rewritePort({
         fileSet: this.#fileSet,
         host: options.host,
         log: () => this.#log,
         obstacle: () => this.#rewriteObstacle,
         installed: (bytes) => {
-          this.#countBytes(bytes);
-          this.#sizeAfterRewrite = bytes;
+          this.#size.count(bytes, this.#written);
+          this.#size.rewritten(bytes);
         },
       }),
       events: {
@@ -109,8 +109,8 @@ export class Engine extends EventEmitter<EngineEvents> {
       growth: () => ({
         percentage: this.isEnabled ? this.#settings.autoAofRewritePercentage : 0,
         minSizeBytes: this.#settings.autoAofRewriteMinSizeBytes,
-        currentSizeBytes: this.#currentSize,
-        baseSizeBytes: this.#sizeAfterRewrite,
+        currentSizeBytes: this.#size.current(this.#written),
+        baseSizeBytes: this.#size.afterRewrite,
       }),
       timestamps: () => this.#settings.aofTimestampEnabled,
     });
@@ -327,7 +327,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   get #rewriteObstacle(): string | null {
     if (this.#closing !== null) return 'it is being closed';
     if (this.#phase !== 'ready') return `it is ${this.#phase}`;
-    return this.#enabling === null ? null : 'appendonly is being switched on';
+    return this.#isSwitching ? 'appendonly is being switched' : null;
   }
 
   async #endRewrite(): Promise<void> {
@@ -335,14 +335,9 @@ export class Engine extends EventEmitter<EngineEvents> {
     await this.#rewrites.abort();
   }
 
-  get #currentSize(): number {
-    const written = this.#log === null ? this.#writtenWhenCounted : (this.#log.status[Status.totalWrittenBytes] as number);
-    return this.#countedBytes + written - this.#writtenWhenCounted;
-  }
-
-  #countBytes(bytes: number): void {
-    this.#countedBytes = bytes;
-    this.#writtenWhenCounted = this.#log === null ? 0 : (this.#log.status[Status.totalWrittenBytes] as number);
+  /** Bytes that the open log has written. */
+  get #written(): number {
+    return this.#log === null ? 0 : (this.#log.status[Status.totalWrittenBytes] as number);
   }
 
   // ------------------------------------------------------------------------------- appendonly at run time, reload
@@ -423,7 +418,12 @@ export class Engine extends EventEmitter<EngineEvents> {
   #switch(step: () => Promise<void>): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#closing !== null || this.#phase === 'closed') throw new AofError('AOF_CLOSED', 'the engine is closed');
-      await step();
+      this.#isSwitching = true;
+      try {
+        await step();
+      } finally {
+        this.#isSwitching = false;
+      }
     });
   }
 
@@ -453,9 +453,9 @@ export class Engine extends EventEmitter<EngineEvents> {
       isAppendonlyConfigured: this.#settings.appendonly,
       isAofEnabled: this.isEnabled,
       isWriteOk: this.state !== 'degraded' && this.state !== 'failed',
-      currentSize: this.#currentSize,
+      currentSize: this.#size.current(this.#written),
       rewrite: this.#rewrites.figures(),
-      baseSize: this.#sizeAfterRewrite,
+      baseSize: this.#size.afterRewrite,
       delayedFsyncs: this.delayedFsyncs,
       oldestUnsyncedMs: this.#log?.oldestUnsyncedMs ?? 0,
       state: this.state,
@@ -495,8 +495,8 @@ export class Engine extends EventEmitter<EngineEvents> {
   async #openForAppend(): Promise<void> {
     const { log, bytesOnDisk } = await this.#fileSet.openForAppend(this.#lsn, () => this.#log?.look());
     this.#adoptLog(log, this.#lsn).watch(this.#fileSet);
-    this.#countBytes(bytesOnDisk);
-    this.#sizeAfterRewrite = this.#fileSet.baseBytes;
+    this.#size.count(bytesOnDisk, this.#written);
+    this.#size.rewritten(this.#fileSet.baseBytes);
   }
 
   /** The synchronous step of appendonly yes has just begun: the log goes on from here, and the base holds what was before. */
@@ -510,10 +510,10 @@ export class Engine extends EventEmitter<EngineEvents> {
     } finally {
       snapshot.end();
     }
-    const baseBytes = await base.writer.finish(signal);
-    await finish(baseBytes);
-    this.#countBytes(baseBytes);
-    this.#sizeAfterRewrite = baseBytes;
+    const { bytes: baseBytes } = await base.writer.finish(signal);
+    await finish();
+    this.#size.count(baseBytes, this.#written);
+    this.#size.rewritten(baseBytes);
   }
 
   #adoptLog(log: BlockLog, lsn: number): OpenLog {

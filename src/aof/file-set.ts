@@ -38,7 +38,7 @@ export interface BegunBase {
 export interface BegunEnable {
   readonly log: BlockLog;
   readonly base: BegunBase;
-  finish(baseBytes: number): Promise<void>;
+  finish(): Promise<void>;
   /** Closes and removes what was begun. */
   abandon(): Promise<void>;
 }
@@ -68,6 +68,7 @@ export class FileSet {
     return this.#segments?.currentPath ?? '';
   }
 
+  /** Bytes of the base that was loaded. */
   get baseBytes(): number {
     return this.#baseBytes;
   }
@@ -227,10 +228,9 @@ export class FileSet {
    * A finished base becomes the truth: on return the manifest is durable with it, and what it stands for is history: the base before it and
    * every incr of a sequence below `cutSeq` (EVERY_SEQ: all of them). Returns the bytes of all files then.
    */
-  async install({ name, seq }: BegunBase, baseBytes: number, cutSeq: number): Promise<number> {
+  async install({ name, seq }: BegunBase, cutSeq: number): Promise<number> {
     const manifests = this.#openManifests();
     await manifests.edit((current) => withNewBase(current, { name, seq }, cutSeq));
-    this.#baseBytes = baseBytes;
     return this.#sizeOf(manifests);
   }
 
@@ -256,9 +256,8 @@ export class FileSet {
       return {
         log,
         base,
-        finish: async (baseBytes) => {
+        finish: async () => {
           await manifests.edit((current) => withNewIncr(withNewBase(current, base, EVERY_SEQ), lineOf(segment)));
-          this.#baseBytes = baseBytes;
           segment.isNamed = true;
           await this.collectHistory();
         },

@@ -15,7 +15,13 @@ export interface LoadTrace {
   readonly dir: string;
 }
 
+export interface RewriteTrace {
+  readonly dir: string;
+  readonly reason: string;
+}
+
 const fsyncChannel = tracingChannel<unknown, FsyncTrace>('everysec:fsync');
+const rewriteChannel = tracingChannel<unknown, RewriteTrace>('everysec:rewrite');
 const loadChannel = tracingChannel<unknown, LoadTrace>('everysec:load');
 
 /** One fdatasync came back. Published as asyncEnd: the work happened off the event loop. */
@@ -29,4 +35,8 @@ export function traceFsyncError(dir: string, syncedLsn: number, error: Error): v
 
 export function traceLoad<T>(dir: string, load: () => Promise<T>): Promise<T> {
   return loadChannel.tracePromise(load, { dir });
+}
+
+export function traceRewrite<T>(dir: string, reason: string, rewrite: () => Promise<T>): Promise<T> {
+  return rewriteChannel.tracePromise(rewrite, { dir, reason });
 }

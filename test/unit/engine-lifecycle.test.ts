@@ -18,6 +18,26 @@ const snapshotOf = (...commands: string[][]): Partial<Host> => ({
 /** Nothing but the files of an append only file: no lock, no temporary file. */
 const leftovers = (files: MemoryFiles) => files.paths().filter((path) => /temp-|lock/.test(path));
 
+describe('a rewrite', () => {
+  it('cannot begin while appendonly is being switched off: the files are being let go of', async () => {
+    const { env, engine } = await opened({}, undefined, snapshotOf(['SET', 'a', '1']));
+    const { unlink } = env.files;
+    let answer = '';
+    env.files.unlink = async (path) => {
+      // The log is closed, the lock not yet released.
+      await engine.rewrite().catch((error: { code: string; message: string }) => {
+        answer = `${error.code} ${error.message}`;
+      });
+      return unlink.call(env.files, path);
+    };
+    expect(await outcome(env, engine.disable())).toBe('resolved');
+    env.files.unlink = unlink;
+    expect(answer).toMatch(/^AOF_BUSY .*appendonly is being switched/);
+    expect(leftovers(env.files)).toEqual([]);
+    expect(await outcome(env, engine.rewrite())).toBe('resolved');
+  });
+});
+
 describe('open', () => {
   it('syncs the directory before it reads the manifest, and the last incr before anything counts on it', async () => {
     const first = await opened();

@@ -1,4 +1,5 @@
 /** The rewrite's state machine over real base files in memory; the cut and the manifest are the test's own. */
+import { tracingChannel } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { BaseWriter } from '../../src/aof/rewrite/base-writer.js';
 import { RewriteCoordinator, type RewriteDone, type RewritePort } from '../../src/aof/rewrite/rewrite-coordinator.js';
@@ -46,8 +47,8 @@ function rig(keys = 10) {
       emitted = 0;
       return snapshot();
     },
-    install: async (bytes, cutSeq) => {
-      calls.push(`install ${bytes === env.files.content(BASE)?.length} ${cutSeq}`);
+    install: async (cutSeq) => {
+      calls.push(`install ${env.files.content(BASE) !== null} ${cutSeq}`);
       await hooks.install?.();
     },
     collectHistory: async () => void calls.push('collectHistory'),
@@ -55,14 +56,19 @@ function rig(keys = 10) {
     obstacle: () => state.obstacle,
   };
   const told: string[] = [];
+  const latencies: number[] = [];
   const rewrite = new RewriteCoordinator({
     env,
+    dir: '/d',
     port,
     events: {
       started: (reason) => told.push(`started ${reason}`),
       done: (done) => told.push(`done ${done.reason}`),
       failed: (error) => told.push(`failed ${error.code}`),
-      latency: (event) => told.push(event),
+      latency: (event, ms) => {
+        told.push(event);
+        latencies.push(ms);
+      },
     },
     growth: () => ({ percentage: 100, minSizeBytes: 1000, currentSizeBytes: state.size, baseSizeBytes: state.base }),
     timestamps: () => false,
@@ -80,14 +86,14 @@ function rig(keys = 10) {
     await env.until(() => result !== null);
     return result as unknown as RewriteDone | AofError;
   };
-  return { env, calls, told, rewrite, state, hooks, settled, ended: () => ended, emitted: () => emitted };
+  return { env, calls, told, latencies, rewrite, state, hooks, settled, ended: () => ended, emitted: () => emitted };
 }
 
 describe('a rewrite', () => {
   it('goes through its states in order, and the base holds what the snapshot gave', async () => {
     const { env, calls, told, rewrite, settled, ended } = rig();
     const done = await settled(rewrite.start('manual'));
-    expect(done).toMatchObject({ reason: 'manual', imageBytes: 7 });
+    expect(done).toMatchObject({ reason: 'manual', imageBytes: 7, baseBytes: env.files.content(BASE)?.length });
     expect(calls).toEqual(['openBase', 'cut', 'beginSnapshot', 'install true 7', 'collectHistory', 'end']);
     expect(told).toEqual(['started manual', 'aof-rename', 'done manual']);
     expect(ended()).toBe(1);
@@ -101,6 +107,48 @@ describe('a rewrite', () => {
       currentSeconds: -1,
       lastImageBytes: 7,
     });
+  });
+
+  it('is traced on everysec:rewrite, from its start to its end', async () => {
+    const { rewrite, settled, state } = rig();
+    const seen: string[] = [];
+    const note = (event: string) => (message: unknown) => seen.push(`${event} ${JSON.stringify(message)}`);
+    const subscribers = { start: note('start'), asyncEnd: note('asyncEnd') };
+    const channel = tracingChannel('everysec:rewrite');
+    // @types/node wants all five; the channel itself takes any of them.
+    channel.subscribe(subscribers as never);
+    try {
+      await settled(rewrite.start('manual'));
+      state.obstacle = 'it is loading';
+      await settled(rewrite.start('manual'));
+    } finally {
+      channel.unsubscribe(subscribers as never);
+    }
+    expect(seen).toHaveLength(2);
+    expect(seen[0]).toBe('start {"dir":"/d","reason":"manual"}');
+    expect(seen[1]).toContain('"baseBytes"');
+  });
+
+  it('tells as aof-rename what the rename took, not what was synced before it', async () => {
+    const { env, rewrite, settled, latencies } = rig();
+    const { rename, open } = env.files;
+    env.files.rename = async (from, to) => {
+      env.advance(30);
+      return rename.call(env.files, from, to);
+    };
+    env.files.open = async (path, mode) => {
+      const handle = await open.call(env.files, path, mode);
+      const { datasync } = handle;
+      handle.datasync = async () => {
+        env.advance(5000);
+        return datasync.call(handle);
+      };
+      return handle;
+    };
+    await settled(rewrite.start('manual'));
+    expect(latencies).toHaveLength(1);
+    expect(latencies[0]).toBeGreaterThanOrEqual(30);
+    expect(latencies[0]).toBeLessThan(1000);
   });
 
   it('syncs the file before the rename, and the directory after it', async () => {

@@ -10,7 +10,7 @@ import { Status } from '../../backend/backend.js';
 import type { Env } from '../../env/env.js';
 import { AofError, toAofError } from '../../errors.js';
 import type { SnapshotReader } from '../../host.js';
-import { errnoText } from '../errno-text.js';
+import { errnoText, isDiskFull } from '../errno-text.js';
 import { Propagator } from '../propagate/propagator.js';
 import { sliceMs } from './slice-policy.js';
 
@@ -25,6 +25,12 @@ export interface BaseWriterOptions {
   readonly session: string;
   readonly checksum: boolean;
   readonly isSyncedOnTheWay: () => boolean;
+}
+
+export interface FinishedBase {
+  readonly bytes: number;
+  /** What rename(2) took. */
+  readonly renameMs: number;
 }
 
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
@@ -78,11 +84,6 @@ export class BaseWriter {
     this.#propagator = new Propagator(log);
   }
 
-  /** Bytes encoded so far. */
-  get bytes(): number {
-    return this.#lsn;
-  }
-
   readonly #emit = (db: number, ...argv: Arg[]): void => {
     this.#lsn = this.#propagator.append(db, argv);
   };
@@ -112,14 +113,8 @@ export class BaseWriter {
     }
   }
 
-  /** In one go, for what must not be stretched over turns. */
-  pullAtOnce(snapshot: SnapshotReader): void {
-    const budget = { isSpent: () => false };
-    while (!snapshot.next(this.#emit, budget));
-  }
-
-  /** On return the base stands under its name, durable, content and entry. Returns its size in bytes. Not to be aborted any more. */
-  async finish(signal: AbortSignal): Promise<number> {
+  /** On return the base stands under its name, durable, content and entry. Not to be aborted any more. */
+  async finish(signal: AbortSignal): Promise<FinishedBase> {
     this.#log.flush(true);
     await this.#until(() => this.#value(Status.syncedLsn) === this.#value(Status.appendedLsn), signal);
     await this.#closeLog();
@@ -127,10 +122,12 @@ export class BaseWriter {
     const { env, temp, path, directory } = this.#options;
     try {
       const { size } = await env.files.lstat(temp);
+      const renamingAtMs = env.clock.monotonicMs();
       await env.files.rename(temp, path);
+      const renameMs = env.clock.monotonicMs() - renamingAtMs;
       this.#isTempThere = false;
       await env.files.syncDirectory(directory);
-      return size;
+      return { bytes: size, renameMs };
     } catch (error) {
       // No manifest names it. What cannot be removed here is replaced by the next base, or removed at the next start.
       if (!this.#isTempThere) await env.files.unlink(path).catch(() => {});
@@ -191,7 +188,7 @@ export class BaseWriter {
 
   #faultError(): AofError {
     const errno = this.#value(Status.faultErrno);
-    const code = errno === ENOSPC || errno === EDQUOT ? 'AOF_DISK_FULL' : 'AOF_IO';
+    const code = isDiskFull(errno) ? 'AOF_DISK_FULL' : 'AOF_IO';
     return new AofError(code, `writing the base: ${errnoText(errno)}`, { path: this.#options.temp });
   }
 
@@ -199,9 +196,6 @@ export class BaseWriter {
     return this.#status[index] as number;
   }
 }
-
-const ENOSPC = 28;
-const EDQUOT = 122;
 
 function aborted(): AofError {
   return new AofError('AOF_ABORTED', 'the rewrite was aborted');

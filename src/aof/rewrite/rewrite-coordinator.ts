@@ -9,6 +9,7 @@
 import type { Env } from '../../env/env.js';
 import { AofError, toAofError } from '../../errors.js';
 import type { SnapshotReader } from '../../host.js';
+import { traceRewrite } from '../tracing.js';
 import type { BaseWriter } from './base-writer.js';
 import { dueGrowth } from './growth-policy.js';
 import { RewriteLimiter } from './rewrite-limiter.js';
@@ -28,7 +29,7 @@ export interface RewritePort {
   /** The data at this moment. */
   beginSnapshot(): SnapshotReader;
   /** On return the manifest is durable with the base of the last openBase(), and what it replaces is history. */
-  install(baseBytes: number, cutSeq: number): Promise<void>;
+  install(cutSeq: number): Promise<void>;
   /** Deletes history; never rejects. */
   collectHistory(): Promise<void>;
   /** Whatever became of it: lets go of what openBase() took. */
@@ -56,6 +57,8 @@ export interface RewriteEvents {
 
 export interface RewriteCoordinatorOptions {
   readonly env: Env;
+  /** For who traces: the directory of the log. */
+  readonly dir: string;
   readonly port: RewritePort;
   readonly events: RewriteEvents;
   readonly growth: () => Parameters<typeof dueGrowth>[0];
@@ -137,7 +140,7 @@ export class RewriteCoordinator {
     this.#attempts += 1;
     this.#startedAtMs = this.#options.env.clock.monotonicMs();
     this.#options.events.started(reason);
-    this.#running = this.#run(reason, abort.signal).finally(() => {
+    this.#running = traceRewrite(this.#options.dir, reason, () => this.#run(reason, abort.signal)).finally(() => {
       signal?.removeEventListener('abort', onAbort);
       this.#running = null;
       this.#abort = null;
@@ -193,12 +196,11 @@ export class RewriteCoordinator {
       await writer.pull(this.#snapshot, signal);
       const imageBytes = this.#endSnapshot();
       this.#stage = 'syncing';
-      const renamingAtMs = env.clock.monotonicMs();
-      const baseBytes = await writer.finish(signal);
-      events.latency('aof-rename', env.clock.monotonicMs() - renamingAtMs);
+      const { bytes: baseBytes, renameMs } = await writer.finish(signal);
+      events.latency('aof-rename', renameMs);
       env.logger.log('notice', 'Background AOF rewrite terminated with success');
       this.#stage = 'installing';
-      await port.install(baseBytes, cutSeq);
+      await port.install(cutSeq);
       await port.collectHistory();
       return this.#succeed({ reason, durationMs: env.clock.monotonicMs() - this.#startedAtMs, baseBytes, imageBytes });
     } catch (error) {

@@ -43,9 +43,9 @@ export function rewritePort({ fileSet, host, log, obstacle, installed }: Rewrite
       if (host.beginSnapshot !== undefined) return host.beginSnapshot();
       throw new AofError('AOF_UNSUPPORTED', 'the host has no beginSnapshot(), so its data cannot become a base');
     },
-    async install(baseBytes, cutSeq) {
+    async install(cutSeq) {
       if (base === null) throw new TypeError('no base was opened');
-      installed(await fileSet.install(base, baseBytes, cutSeq));
+      installed(await fileSet.install(base, cutSeq));
     },
     collectHistory: () => fileSet.collectHistory(),
     obstacle: () => obstacle() ?? log()?.obstacle ?? null,
