@@ -67,11 +67,11 @@ export const rewriteOrderings = [
     id: 'base-installed-before-finished',
     rule: 'a file is durable before a manifest names it',
     edits: [
-      { file: COORDINATOR, from: '      await port.install(baseBytes, cutSeq);\n', to: '' },
+      { file: COORDINATOR, from: '      await port.install(cutSeq);\n', to: '' },
       {
         file: COORDINATOR,
-        from: '      const baseBytes = await writer.finish(signal);\n',
-        to: '      await port.install(0, cutSeq);\n      const baseBytes = await writer.finish(signal);\n',
+        from: '      const { bytes: baseBytes, renameMs } = await writer.finish(signal);\n',
+        to: '      await port.install(cutSeq);\n      const { bytes: baseBytes, renameMs } = await writer.finish(signal);\n',
       },
     ],
   },
