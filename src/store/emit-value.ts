@@ -1,6 +1,6 @@
 /**
- * A collection as the commands that make it from nothing, as Redis's own rewrite writes them: RPUSH and HMSET with 64 items at most.
- * Yields after each command, so that a large one can be written in slices.
+ * A collection as the commands that make it from nothing, as Redis's own rewrite writes them: RPUSH and HMSET with 64 items at most, and
+ * with fewer where these are large. Yields after each command, so that a large one can be written in slices.
  */
 import type { Arg } from '../backend/backend.js';
 import { ValueType } from '../keyspace/keyspace.js';
@@ -10,34 +10,42 @@ import type { FrozenList } from '../keyspace/types/list-value.js';
 
 /** AOF_REWRITE_ITEMS_PER_CMD */
 const ITEMS_PER_COMMAND = 64;
+/** A command that has come so far ends with its item: what is written between two looks at the clock is bounded. */
+const BYTES_PER_COMMAND = 64 * 1024;
 
 /** `object`: an image, which nobody changes meanwhile. */
 export function* emitValue(emit: (...parts: Arg[]) => void, key: Uint8Array, type: ValueType, object: unknown): Generator<void> {
   switch (type) {
     case ValueType.list:
-      yield* inParts(emit, 'RPUSH', key, listItems(object as FrozenList), ITEMS_PER_COMMAND);
+      yield* inParts(emit, 'RPUSH', key, listItems(object as FrozenList), 1);
       return;
     case ValueType.hash:
-      yield* inParts(emit, 'HMSET', key, hashItems(object as FrozenHash), 2 * ITEMS_PER_COMMAND);
+      yield* inParts(emit, 'HMSET', key, hashItems(object as FrozenHash), 2);
       return;
     default:
       throw new TypeError(`no way to write a value of type ${type} as commands`);
   }
 }
 
+/** An item has so many arguments. */
 function* inParts(
   emit: (...parts: Arg[]) => void,
   command: string,
   key: Uint8Array,
   items: Iterable<Uint8Array>,
-  most: number,
+  argumentsPerItem: number,
 ): Generator<void> {
+  const most = 2 + ITEMS_PER_COMMAND * argumentsPerItem;
   let parts: Arg[] = [command, key];
+  let bytes = 0;
   for (const item of items) {
     parts.push(item);
-    if (parts.length < most + 2) continue;
+    bytes += item.length;
+    const isWhole = (parts.length - 2) % argumentsPerItem === 0;
+    if (parts.length < most && (bytes < BYTES_PER_COMMAND || !isWhole)) continue;
     emit(...parts);
     parts = [command, key];
+    bytes = 0;
     yield;
   }
   if (parts.length > 2) emit(...parts);
