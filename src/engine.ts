@@ -10,6 +10,7 @@ import { LoadProgress } from './aof/load/load-progress.js';
 import { LogSize } from './aof/log-size.js';
 import { OpenLog } from './aof/open-log.js';
 import type { Propagator } from './aof/propagate/propagator.js';
+import { ImageBudget } from './aof/rewrite/image-budget.js';
 import { RewriteCoordinator, type RewriteDone, type RewriteReason } from './aof/rewrite/rewrite-coordinator.js';
 import { rewritePort } from './aof/rewrite/rewrite-port.js';
 import type { EngineSettings } from './aof/settings.js';
@@ -18,7 +19,7 @@ import { type Backend, type BlockLog, Status } from './backend/backend.js';
 import { Cron } from './cron/cron.js';
 import type { Env } from './env/env.js';
 import { AofError, errnoCode, toAofError } from './errors.js';
-import type { Host } from './host.js';
+import type { Host, SnapshotReader } from './host.js';
 
 export type EngineState = 'opening' | 'loading' | 'ready' | 'degraded' | 'failed' | 'closed';
 
@@ -68,6 +69,8 @@ export class Engine extends EventEmitter<EngineEvents> {
   #lsn = 0;
   readonly #size = new LogSize();
   readonly #rewrites: RewriteCoordinator;
+  /** What a snapshot under way keeps in memory. */
+  readonly #images: ImageBudget;
   /** appendonly yes is being finished. */
   #enabling: AbortController | null = null;
   /** enable(), disable() or reload() is under way: the files are theirs. */
@@ -87,12 +90,16 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#databases = options.databases;
     this.#fileSet = new FileSet(options.env, options.backend, options.settings);
     this.cron = new Cron(options.env.timers, (error) => options.env.logger.log('warning', `cron task failed: ${String(error)}`));
+    this.#images = new ImageBudget({
+      limitBytes: () => this.#settings.bufferLimitBytes,
+      drain: () => this.#tell('drain'),
+    });
     this.#rewrites = new RewriteCoordinator({
       env: options.env,
       dir: options.settings.dir,
       port: rewritePort({
         fileSet: this.#fileSet,
-        host: options.host,
+        beginSnapshot: () => this.#beginSnapshot(),
         log: () => this.#log,
         obstacle: () => this.#rewriteObstacle,
         installed: (bytes) => {
@@ -232,7 +239,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   }
 
   get isWritable(): boolean {
-    return this.#log?.isWritable !== false && this.refusal === null;
+    return this.#log?.isWritable !== false && this.#images.isWritable && this.refusal === null;
   }
 
   get appendedLsn(): number {
@@ -455,6 +462,7 @@ export class Engine extends EventEmitter<EngineEvents> {
       isWriteOk: this.state !== 'degraded' && this.state !== 'failed',
       currentSize: this.#size.current(this.#written),
       rewrite: this.#rewrites.figures(),
+      images: this.#images,
       baseSize: this.#size.afterRewrite,
       delayedFsyncs: this.delayedFsyncs,
       oldestUnsyncedMs: this.#log?.oldestUnsyncedMs ?? 0,
@@ -501,10 +509,7 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   /** The synchronous step of appendonly yes has just begun: the log goes on from here, and the base holds what was before. */
   async #writeFirstBase({ base, finish }: BegunEnable, signal: AbortSignal): Promise<void> {
-    if (this.#host.beginSnapshot === undefined) {
-      throw new AofError('AOF_UNSUPPORTED', 'the host has no beginSnapshot(), so its data cannot become a base');
-    }
-    const snapshot = this.#host.beginSnapshot();
+    const snapshot = this.#beginSnapshot();
     try {
       await base.writer.pull(snapshot, signal);
     } finally {
@@ -514,6 +519,13 @@ export class Engine extends EventEmitter<EngineEvents> {
     await finish();
     this.#size.count(baseBytes, this.#written);
     this.#size.rewritten(baseBytes);
+  }
+
+  #beginSnapshot(): SnapshotReader {
+    if (this.#host.beginSnapshot === undefined) {
+      throw new AofError('AOF_UNSUPPORTED', 'the host has no beginSnapshot(), so its data cannot become a base');
+    }
+    return this.#images.watch(this.#host.beginSnapshot());
   }
 
   #adoptLog(log: BlockLog, lsn: number): OpenLog {

@@ -27,6 +27,11 @@ export interface SnapshotReader {
   next(emit: (db: number, ...argv: Arg[]) => void, budget: { isSpent(): boolean }): boolean;
   /** For INFO and progress: keys emitted and in all at the cut, bytes of images taken because a write came before the walk. */
   progress?(): { readonly keysDone: number; readonly keysTotal: number; readonly imageBytes: number };
+  /**
+   * Bytes of memory that are held only because of the snapshot, now: what was changed before it was emitted. Half of aof-buffer-limit
+   * makes writers wait. Where it goes on growing, next() may throw: the rewrite is given up, and tried again later.
+   */
+  waitingBytes?(): number;
   /** Lets before-images go; called exactly once, also after an abort. */
   end(): void;
 }

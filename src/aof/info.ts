@@ -16,6 +16,13 @@ export interface PersistenceState {
   readonly isWriteOk: boolean;
   readonly currentSize: number;
   readonly rewrite: RewriteFigures;
+  /** What a snapshot keeps in memory. */
+  readonly images: {
+    readonly bytes: number;
+    readonly peakBytes: number;
+    readonly holdsWriters: boolean;
+    readonly waits: number;
+  };
   readonly baseSize: number;
   readonly delayedFsyncs: number;
   readonly oldestUnsyncedMs: number;
@@ -42,8 +49,8 @@ function redisFields(s: PersistenceState): InfoField[] {
   return [
     ['loading', s.isLoading ? 1 : 0],
     ['async_loading', 0],
-    ['current_cow_peak', s.rewrite.imageBytes],
-    ['current_cow_size', s.rewrite.imageBytes],
+    ['current_cow_peak', s.rewrite.stage === 'idle' ? 0 : s.images.peakBytes],
+    ['current_cow_size', s.images.bytes],
     ['current_cow_size_age', 0],
     ['current_fork_perc', percent(s.rewrite)],
     ['current_save_keys_processed', s.rewrite.keysDone],
@@ -103,6 +110,10 @@ function ownFields(s: PersistenceState): InfoField[] {
     ['aof_written_lsn', s.writtenLsn],
     ['aof_synced_lsn', s.syncedLsn],
     ['aof_oldest_unsynced_ms', Math.round(s.oldestUnsyncedMs)],
+    ['aof_rewrite_images_bytes', s.images.bytes],
+    ['aof_rewrite_images_peak', s.images.peakBytes],
+    ['aof_rewrite_holds_writers', s.images.holdsWriters ? 1 : 0],
+    ['aof_rewrite_holds', s.images.waits],
   ];
   if (s.status !== null) {
     fields.push(

@@ -35,7 +35,7 @@ export interface EntryImage {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  /** The value of every other type (of an image: itself, during the call, or what its image() gave); null for strings. */
+  /** The value of every other type (of an image: what its image() gave, which stays as it is); null for strings. */
   readonly object: unknown;
   readonly keyBytes: Buffer;
   readonly keyStart: number;
@@ -52,8 +52,11 @@ export interface Entry extends EntryImage {
 
 /** A value that is no string. */
 export interface StoredObject {
-  /** What stands for the value in a snapshot, and does not change when the value does. */
-  image(): unknown;
+  /**
+   * What stands for the value in a snapshot, and does not change when the value does. `onCloned` is told the bytes of each part that is
+   * held twice from then on, because the value has changed it and the image shows it.
+   */
+  image(onCloned?: (bytes: number) => void): unknown;
   /** Estimate. */
   readonly heldBytes: number;
   /** The same value, shared with nobody: COPY. */
@@ -148,9 +151,12 @@ export interface KeyspaceMemory {
 
 export interface SnapshotOptions {
   readonly clock: { monotonicMs(): number };
-  /** Bytes of images before writes that may wait for next(). More are taken (a write cannot be undone), but see `isFull`. */
+  /**
+   * Bytes of memory that images may take besides the data: copies of small values, and what is held twice because it was changed. More are
+   * taken (a write cannot be undone), but see `isFull`.
+   */
   readonly sideBufferBytes: number;
-  /** The side buffer is full: writes should wait until next() has emptied it. */
+  /** The limit is reached, in the middle of a change; abort() may be called from here. */
   readonly onFull?: () => void;
 }
 
@@ -162,7 +168,8 @@ export interface SnapshotCounters {
   /** Images that a change made necessary, and their bytes (what a fork would show as copy-on-write). */
   readonly imagesBeforeWrite: number;
   readonly imageBytes: number;
-  /** Highest number of bytes that waited in the side buffer. */
+  /** Bytes that are held for images only, now and at most: what deletions would have let go of included. */
+  readonly sideBytes: number;
   readonly sideBytesPeak: number;
 }
 
@@ -172,10 +179,12 @@ export type ImageVisitor = (db: number, image: EntryImage) => void;
 /** The data exactly as it was at the cut, each key once, in no order; writes go on meanwhile. */
 export interface KeyspaceSnapshot {
   readonly counters: SnapshotCounters;
-  /** Bytes waiting have reached the limit. */
+  /** What images take besides the data has reached the limit. */
   readonly isFull: boolean;
   /** Visits images for about so long, what waits in the side buffer first. True: that was the last. `visit` must not call a database. */
   next(visit: ImageVisitor, budgetMs?: number): boolean;
+  /** From `visit`: that was enough for this next(). What the image holds counts as held until the one after it is begun. */
+  pause(): void;
   /** Ends it and lets everything go; after the last next() it does nothing. */
   abort(): void;
 }

@@ -209,7 +209,7 @@ export class MemoryDatabase implements Database {
     const isHidden = n === 0 && found !== 0 && this.keyspace.expiryMode === 'hide';
     if (isHidden) n = found;
     if (n === 0) return this.create(hash, bytes, start, end, valueLength);
-    this.beforeChange(n);
+    this.beforeChange(n, true);
     // Hidden, but still there: overwritten as if it had gone.
     if (isHidden) this.store.expiring.remove(n);
     this.store.entries.set(n, ACCESS, this.keyspace.accessClock);
@@ -223,16 +223,16 @@ export class MemoryDatabase implements Database {
   }
 
   private drop(n: number): void {
-    this.beforeChange(n);
+    this.beforeChange(n, true);
     this.store.remove(n);
   }
 
-  private beforeChange(n: number): void {
+  private beforeChange(n: number, isLeaving = false): void {
     const { sink, version } = this.gate;
     if (sink === null) return;
     const { entries } = this.store;
     if (entries.stamp(n) === version) return;
-    sink.push(this.idAtCut, this.imageCursor.point(n));
+    sink.push(this.idAtCut, this.imageCursor.point(n), isLeaving);
     entries.setStamp(n, version);
   }
 }

@@ -1,6 +1,9 @@
 /**
- * Images that a change made necessary before the walk came along: first in, first out, packed into chunks, so that an image is
- * no object of its own. A large string and a value of another type are kept by reference: nobody changes what an image holds.
+ * Images that wait to be visited: first in, first out, packed into chunks, so that an image is no object of its own. A large string
+ * and a value of another type are kept by reference: nobody changes what an image holds.
+ *
+ * Two sums of bytes: what is held for images only (`heldBytes`, what a deletion would have let go of included), and what they take in
+ * memory besides the data (`grownBytes`: copies, and the parts of a value that were changed since and are there twice).
  *
  * A record: db and type, key length, value length (-1: the next of the references), padding, expiry time (a double), key, value.
  */
@@ -21,30 +24,38 @@ interface Chunk {
 }
 
 interface Reference {
-  readonly bytes: Buffer;
+  bytes: Buffer;
   readonly length: number;
-  readonly object: unknown;
-  readonly heldBytes: number;
+  object: unknown;
+  heldBytes: number;
+  grownBytes: number;
+  /** The value may go on telling what it clones when the image has gone. */
+  isHeld: boolean;
 }
 
 export class SideBuffer {
   /** What take() found. */
   readonly image = new SideImage();
   db = 0;
-  /** Waiting, references by what they hold. */
-  pendingBytes = 0;
+  heldBytes = 0;
+  grownBytes = 0;
+  /** All that ever took memory besides the data. */
   pushedBytes = 0;
-  pushedCount = 0;
   peakBytes = 0;
+  /** After `grownBytes` has become more. */
+  onGrown: () => void = () => {};
 
   private readonly chunks: Chunk[] = [];
   private readAt = 0;
   private references: Reference[] = [];
   private referencesRead = 0;
+  /** Of what take() found. */
+  private takenBytes = 0;
+  private taken: Reference | null = null;
 
-  push(db: number, entry: EntryCursor): void {
+  push(db: number, entry: EntryCursor, isLeaving: boolean): void {
     const keyLength = entry.keyEnd - entry.keyStart;
-    const reference = referenceOf(entry);
+    const reference = this.referenceOf(entry, isLeaving);
     const valueLength = reference === null ? entry.end - entry.start : 0;
     const length = (HEADER_BYTES + keyLength + valueLength + 7) & ~7;
     const chunk = this.chunkWithRoom(length);
@@ -57,15 +68,13 @@ export class SideBuffer {
     if (reference === null) copyBytes(chunk.bytes, at + HEADER_BYTES + keyLength, entry.bytes, entry.start, entry.end);
     else this.references.push(reference);
     chunk.end = at + length;
-    const bytes = length + (reference === null ? 0 : reference.heldBytes);
-    this.pendingBytes += bytes;
-    this.pushedBytes += bytes;
-    this.pushedCount++;
-    this.peakBytes = Math.max(this.peakBytes, this.pendingBytes);
+    this.heldBytes += length + (reference?.heldBytes ?? 0);
+    this.grow(length + (reference?.grownBytes ?? 0));
   }
 
-  /** Makes the first image that waits the one that `image` and `db` show, until the next call. False: none waits. */
+  /** Makes the first image that waits the one that `image` and `db` show, until the next call; the one before is let go. False: none waits. */
   take(): boolean {
+    this.release();
     let [chunk] = this.chunks;
     if (chunk === undefined) return false;
     if (this.readAt === chunk.end) {
@@ -92,8 +101,60 @@ export class SideBuffer {
     image.end = reference === null ? image.keyEnd + valueLength : reference.length;
     image.object = reference === null ? null : reference.object;
     this.readAt = at + length;
-    this.pendingBytes -= length + (reference === null ? 0 : reference.heldBytes);
+    this.takenBytes = length;
+    this.taken = reference;
     return true;
+  }
+
+  /** Lets go of everything; nothing is pushed any more. */
+  clear(): void {
+    this.release();
+    for (const reference of this.references) drop(reference);
+    this.references = [];
+    this.chunks.length = 0;
+    this.heldBytes = 0;
+    this.grownBytes = 0;
+  }
+
+  private release(): void {
+    const { taken } = this;
+    this.heldBytes -= this.takenBytes + (taken?.heldBytes ?? 0);
+    this.grownBytes -= this.takenBytes + (taken?.grownBytes ?? 0);
+    this.takenBytes = 0;
+    this.taken = null;
+    this.image.object = null;
+    if (taken !== null) drop(taken);
+  }
+
+  private grow(bytes: number): void {
+    this.grownBytes += bytes;
+    this.pushedBytes += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.heldBytes);
+    this.onGrown();
+  }
+
+  private referenceOf(entry: EntryCursor, isLeaving: boolean): Reference | null {
+    if (entry.type === ValueType.string) {
+      const large = entry.largeString;
+      if (large === null) return null;
+      large.isShared = true;
+      // Its memory goes with its key, or stays besides that of the value which takes its place.
+      const { bytes, length } = large;
+      return { bytes, length, object: null, heldBytes: length, grownBytes: isLeaving ? 0 : length, isHeld: true };
+    }
+    const object = entry.object as StoredObject;
+    const heldBytes = isLeaving ? object.heldBytes : 0;
+    const reference = { bytes: NO_BYTES, length: 0, object: null as unknown, heldBytes, grownBytes: 0, isHeld: true };
+    reference.object = object.image((cloned) => this.cloned(reference, cloned));
+    return reference;
+  }
+
+  private cloned(reference: Reference, bytes: number): void {
+    if (!reference.isHeld) return;
+    reference.heldBytes += bytes;
+    reference.grownBytes += bytes;
+    this.heldBytes += bytes;
+    this.grow(bytes);
   }
 
   private nextReference(): Reference {
@@ -135,13 +196,9 @@ class SideImage implements EntryImage {
 
 const NO_BYTES = Buffer.alloc(0);
 
-function referenceOf(entry: EntryCursor): Reference | null {
-  if (entry.type !== ValueType.string) {
-    const object = entry.object as StoredObject;
-    return { bytes: NO_BYTES, length: 0, object: object.image(), heldBytes: object.heldBytes };
-  }
-  const large = entry.largeString;
-  if (large === null) return null;
-  large.isShared = true;
-  return { bytes: large.bytes, length: large.length, object: null, heldBytes: large.length };
+/** A value that has its onCloned knows the reference for as long as it lives: what it held must not live as long. */
+function drop(reference: Reference): void {
+  reference.isHeld = false;
+  reference.object = null;
+  reference.bytes = NO_BYTES;
 }

@@ -7,8 +7,8 @@ import type { EntryCursor } from './entry-cursor.js';
 import { STAMP_MAX } from './entry-table.js';
 
 export interface ImageSink {
-  /** Takes a copy of what the cursor shows. `db`: the number at the cut. */
-  push(db: number, image: EntryCursor): void;
+  /** Takes a copy of what the cursor shows. `db`: the number at the cut. `isLeaving`: its value goes as a whole, and is not changed in place. */
+  push(db: number, image: EntryCursor, isLeaving: boolean): void;
 }
 
 export class SnapshotGate {

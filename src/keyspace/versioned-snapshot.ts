@@ -4,12 +4,20 @@
  * The walk goes over the databases as they were at the cut, by the numbers of their entries: these do not change while there is
  * a walk, whatever the index does. It skips what is stamped (made, changed or visited since the cut) and stamps what it
  * visits. Whoever changes an entry that is not stamped hands its image in first (snapshot-gate.ts); those images wait in the side
- * buffer and are visited before the walk goes on. A database that SWAPDB renames keeps the number it had; one that FLUSHDB
+ * buffer and are visited before the walk goes on. A value that is no string is visited from there too, so that what its changes cost
+ * while it is being written is counted whichever came first. A database that SWAPDB renames keeps the number it had; one that FLUSHDB
  * takes away is walked to its end.
  */
 import { EntryCursor } from './entry-cursor.js';
 import { ALIVE, ENTRIES_PER_PAGE, META, STAMP_SHIFT } from './entry-table.js';
-import type { EntryImage, ImageVisitor, KeyspaceSnapshot, SnapshotCounters, SnapshotOptions, StoredObject } from './keyspace.js';
+import {
+  type EntryImage,
+  type ImageVisitor,
+  type KeyspaceSnapshot,
+  type SnapshotCounters,
+  type SnapshotOptions,
+  ValueType,
+} from './keyspace.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { SideBuffer } from './side-buffer.js';
 import type { ImageSink, SnapshotGate } from './snapshot-gate.js';
@@ -38,6 +46,8 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
   private keysDone = 0;
   private hasEnded = false;
   private isOverLimit = false;
+  private isPaused = false;
+  private imagesBeforeWrite = 0;
 
   constructor(
     databases: readonly MemoryDatabase[],
@@ -51,32 +61,33 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
       const place = { db: database.id, cursor: new EntryCursor(store), database, pages: store.entries.pages.pageCount };
       if (database.size > 0) this.places.unshift(place);
     }
+    this.side.onGrown = () => this.lookAtLimit();
   }
 
   get counters(): SnapshotCounters {
-    const { side, keysTotal, keysDone } = this;
+    const { side } = this;
     return {
-      keysTotal,
-      keysDone,
-      imagesBeforeWrite: side.pushedCount,
+      keysTotal: this.keysTotal,
+      keysDone: this.keysDone,
+      imagesBeforeWrite: this.imagesBeforeWrite,
       imageBytes: side.pushedBytes,
+      sideBytes: side.heldBytes,
       sideBytesPeak: side.peakBytes,
     };
   }
 
   get isFull(): boolean {
-    return this.side.pendingBytes >= this.options.sideBufferBytes;
+    return this.side.grownBytes >= this.options.sideBufferBytes;
   }
 
-  push(db: number, entry: EntryCursor): void {
-    this.side.push(db, entry);
-    if (this.isOverLimit || !this.isFull) return;
-    this.isOverLimit = true;
-    this.options.onFull?.();
+  push(db: number, entry: EntryCursor, isLeaving: boolean): void {
+    this.imagesBeforeWrite++;
+    this.side.push(db, entry, isLeaving);
   }
 
   next(visit: ImageVisitor, budgetMs = DEFAULT_BUDGET_MS): boolean {
     if (this.hasEnded) return true;
+    this.isPaused = false;
     const { clock } = this.options;
     const endsAtMs = clock.monotonicMs() + budgetMs;
     for (;;) {
@@ -89,8 +100,12 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
         }
         left = this.walk(place, visit, left);
       }
-      if (clock.monotonicMs() >= endsAtMs) return false;
+      if (this.isPaused || clock.monotonicMs() >= endsAtMs) return false;
     }
+  }
+
+  pause(): void {
+    this.isPaused = true;
   }
 
   abort(): void {
@@ -104,10 +119,16 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
     while (left > 0 && side.take()) {
       visit(side.db, side.image);
       this.keysDone++;
-      left -= costOf(side.image);
+      left = this.isPaused ? 0 : left - costOf(side.image);
     }
     if (!this.isFull) this.isOverLimit = false;
     return left;
+  }
+
+  private lookAtLimit(): void {
+    if (this.isOverLimit || !this.isFull) return;
+    this.isOverLimit = true;
+    this.options.onFull?.();
   }
 
   /** Goes on in this database; returns what is left of `cost`. */
@@ -123,11 +144,16 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
         const n = this.page * ENTRIES_PER_PAGE + this.slot;
         const meta = words[entries.at(n) + META] as number;
         if ((meta & ALIVE) === 0 || meta >>> STAMP_SHIFT === version) continue;
-        const image = place.cursor.point(n);
-        visit(place.db, image);
+        const entry = place.cursor.point(n);
         entries.setStamp(n, version);
-        this.keysDone++;
-        left -= costOf(image);
+        if (entry.type === ValueType.string) {
+          visit(place.db, entry);
+          this.keysDone++;
+          left = this.isPaused ? 0 : left - costOf(entry);
+        } else {
+          this.side.push(place.db, entry, false);
+          left = this.drain(visit, left);
+        }
       }
     }
     this.page = 0;
@@ -138,11 +164,11 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
   private end(): void {
     this.hasEnded = true;
     this.places.length = 0;
+    this.side.clear();
     this.gate.close();
   }
 }
 
 function costOf(image: EntryImage): number {
-  const bytes = image.object === null ? image.end - image.start : (image.object as Partial<StoredObject>).heldBytes;
-  return COST_IMAGE + (bytes ?? 0) / BYTES_PER_COST;
+  return COST_IMAGE + (image.end - image.start) / BYTES_PER_COST;
 }

@@ -100,7 +100,7 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
     return this.#store.appendedLsn;
   }
 
-  /** false: the memory budget (aofBufferLimit) is half used, or the log refuses; wait for `drain` or `recovered`. */
+  /** false: the memory budget (aofBufferLimit) is half used, by the log or by what a rewrite keeps, or the log refuses; wait for `drain` or `recovered`. */
   get writable(): boolean {
     return this.#store.engine.isWritable;
   }

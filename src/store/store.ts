@@ -216,7 +216,7 @@ export class Store implements Host {
   }
 
   beginSnapshot(): SnapshotReader {
-    return snapshotOf(this.keyspace, this.env.clock);
+    return snapshotOf(this.keyspace, this.env.clock, this.config.value('aof-buffer-limit'));
   }
 
   // ----------------------------------------------------------------------------------------------------- private

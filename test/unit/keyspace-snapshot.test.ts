@@ -125,7 +125,7 @@ function oneRun(random: Random, count: (what: string) => void): void {
     count('large string');
   const snapshot = model.keyspace.beginSnapshot({
     clock: ticking(),
-    sideBufferBytes: 4_000,
+    sideBufferBytes: 2_000,
     onFull: () => count('side buffer full'),
   });
   const collector = new Collector(snapshot, cut);

@@ -1,13 +1,13 @@
 /** What a rewrite does to the files of an engine, with its log open or with appendonly off. */
-import { AofError } from '../../errors.js';
-import type { Host } from '../../host.js';
+import type { SnapshotReader } from '../../host.js';
 import { type BegunBase, EVERY_SEQ, type FileSet } from '../file-set.js';
 import type { OpenLog } from '../open-log.js';
 import type { RewritePort } from './rewrite-coordinator.js';
 
 export interface RewritePortOptions {
   readonly fileSet: FileSet;
-  readonly host: Host;
+  /** The data at this moment. Throws AOF_UNSUPPORTED where the host cannot show it. */
+  readonly beginSnapshot: () => SnapshotReader;
   readonly log: () => OpenLog | null;
   /** Why none can begin whatever the log says: loading, closing, appendonly being switched. */
   readonly obstacle: () => string | null;
@@ -15,7 +15,7 @@ export interface RewritePortOptions {
   readonly installed: (bytes: number) => void;
 }
 
-export function rewritePort({ fileSet, host, log, obstacle, installed }: RewritePortOptions): RewritePort {
+export function rewritePort({ fileSet, beginSnapshot, log, obstacle, installed }: RewritePortOptions): RewritePort {
   let base: BegunBase | null = null;
   /** With appendonly off the directory is taken for as long as the rewrite lasts. */
   let isAcquired = false;
@@ -39,10 +39,7 @@ export function rewritePort({ fileSet, host, log, obstacle, installed }: Rewrite
       begin();
       return EVERY_SEQ;
     },
-    beginSnapshot() {
-      if (host.beginSnapshot !== undefined) return host.beginSnapshot();
-      throw new AofError('AOF_UNSUPPORTED', 'the host has no beginSnapshot(), so its data cannot become a base');
-    },
+    beginSnapshot,
     async install(cutSeq) {
       if (base === null) throw new TypeError('no base was opened');
       installed(await fileSet.install(base, cutSeq));

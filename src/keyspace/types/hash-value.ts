@@ -47,6 +47,7 @@ export class HashValue implements StoredObject {
   #pages = 1;
   /** Raised by each image: pages of an earlier one may be seen by somebody else. */
   #epoch = 0;
+  #onCloned: (bytes: number) => void = () => {};
 
   constructor(hash: KeyHash) {
     this.#hash = hash;
@@ -66,8 +67,9 @@ export class HashValue implements StoredObject {
     return this.#bytes + this.#pages * PAGE_OVERHEAD + this.#directory.length * 8;
   }
 
-  image(): FrozenHash {
+  image(onCloned: (bytes: number) => void = () => {}): FrozenHash {
     this.#epoch++;
+    this.#onCloned = onCloned;
     return { pages: this.#uniquePages(), length: this.#length };
   }
 
@@ -180,6 +182,7 @@ export class HashValue implements StoredObject {
     const page = this.#pageAt(slot);
     if (page.epoch === this.#epoch) return page;
     const own = page.clone(this.#epoch);
+    this.#onCloned(page.end);
     this.#put(slot, own);
     return own;
   }

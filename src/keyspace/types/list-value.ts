@@ -32,6 +32,7 @@ export class ListValue implements StoredObject {
   #bytes = 0;
   /** Raised by each image: chunks of an earlier one may be seen by somebody else. */
   #epoch = 0;
+  #onCloned: (bytes: number) => void = () => {};
 
   get length(): number {
     return this.#length;
@@ -41,8 +42,9 @@ export class ListValue implements StoredObject {
     return this.#bytes + this.#chunks.length * CHUNK_OVERHEAD;
   }
 
-  image(): FrozenList {
+  image(onCloned: (bytes: number) => void = () => {}): FrozenList {
     this.#epoch++;
+    this.#onCloned = onCloned;
     return { chunks: this.#chunks.slice(), length: this.#length };
   }
 
@@ -232,6 +234,7 @@ export class ListValue implements StoredObject {
     this.#startBefore = chunk.start;
     if (chunk.epoch === this.#epoch) return chunk;
     const own = chunk.clone(this.#epoch);
+    this.#onCloned(chunk.size);
     this.#chunks[index] = own;
     return own;
   }
