@@ -4,7 +4,20 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, write
 import { join } from 'node:path';
 import ts from 'typescript';
 
-const COPIED = ['src', 'crates', 'scripts', 'test', 'build', 'package.json', 'tsconfig.json', 'vitest.config.mts', 'Cargo.toml'];
+const COPIED = [
+  'src',
+  'crates',
+  'scripts',
+  'test',
+  'bench',
+  'docs',
+  'examples',
+  'build',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.mts',
+  'Cargo.toml',
+];
 /** From being asked to end to being killed. */
 const GRACE_MS = 5000;
 const ADDON = 'build/Release/everysec.node';
