@@ -16,5 +16,7 @@ export type { UnitLog } from './append-only-file.js';
 export type { AppendOnlyFileDoor, AppendOnlyFileOptions, ReadOptions } from './append-only-file-door.js';
 export type { Arg } from './backend/backend.js';
 export { AofError, type AofErrorCode } from './errors.js';
+export { MapGuard, type MapGuardOptions } from './guard/map-guard.js';
+export type { EncodeEntry } from './guard/map-snapshot.js';
 export type { Host, SnapshotReader } from './host.js';
 export { Argv } from './resp/argv.js';

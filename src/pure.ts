@@ -31,6 +31,8 @@ export const AppendOnlyFile = appendOnlyFileDoor(createNodeEnv, loadPureBackend)
 export type AppendOnlyFile = AppendOnlyFileHandle;
 
 export { AofError, type AofErrorCode } from './errors.js';
+export { MapGuard, type MapGuardOptions } from './guard/map-guard.js';
+export type { EncodeEntry } from './guard/map-snapshot.js';
 export type { Host, SnapshotReader } from './host.js';
 export type { Arg, DatabaseEvents, OpenOptions, ReplyValue } from './store/embedded-store.js';
 export { ReplyError } from './store/value-reply.js';
