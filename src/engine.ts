@@ -11,7 +11,12 @@ import { LogSize } from './aof/log-size.js';
 import { OpenLog } from './aof/open-log.js';
 import type { Propagator } from './aof/propagate/propagator.js';
 import { ImageBudget } from './aof/rewrite/image-budget.js';
-import { RewriteCoordinator, type RewriteDone, type RewriteReason } from './aof/rewrite/rewrite-coordinator.js';
+import {
+  RewriteCoordinator,
+  type RewriteDone,
+  type RewriteFigures,
+  type RewriteReason,
+} from './aof/rewrite/rewrite-coordinator.js';
 import { rewritePort } from './aof/rewrite/rewrite-port.js';
 import type { EngineSettings } from './aof/settings.js';
 import { traceLoad } from './aof/tracing.js';
@@ -329,6 +334,11 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   get isRewriting(): boolean {
     return this.#rewrites.isRunning;
+  }
+
+  /** How far the one under way is, and what became of the last. */
+  get rewriteFigures(): RewriteFigures {
+    return this.#rewrites.figures();
   }
 
   get #rewriteObstacle(): string | null {

@@ -30,6 +30,8 @@ export interface LoadedDataset {
   /** Size of the last file now, after a cut. */
   readonly lastFileBytes: number;
   readonly commands: number;
+  /** Commands that the host answered with an error reply: what they were meant to do is not in the data. */
+  readonly errors: number;
   readonly foreignBytes: number;
   readonly cuts: readonly CutReport[];
 }
@@ -83,7 +85,7 @@ export async function loadDataset(options: DatasetLoaderOptions): Promise<Loaded
     const what = file.kind === 'single' ? 'append only file' : `${file.kind} file ${file.name}`;
     if (file.sizeBytes > 0) env.logger.log('notice', `DB loaded from ${what}: ${seconds} seconds`);
   }
-  return { lsn, lastFileBytes, commands, foreignBytes, cuts };
+  return { lsn, lastFileBytes, commands, errors: progress.errors, foreignBytes, cuts };
 }
 
 async function readOne(
@@ -109,6 +111,7 @@ async function readOne(
         progress.currentBytes = position;
       },
       onCommandError: (message, command) => {
+        progress.errors++;
         env.logger.log(
           'warning',
           `== CRITICAL == This server is sending an error to its AOF-loading-client: '${message}' after processing the command '${command}'`,

@@ -8,6 +8,8 @@ export class LoadProgress {
   doneBytes = 0;
   /** Bytes of the file at hand. */
   currentBytes = 0;
+  /** Error replies so far. */
+  errors = 0;
 
   constructor(startedAtSeconds: number, nowMs: () => number, totalBytes: number) {
     this.startedAtSeconds = startedAtSeconds;

@@ -84,6 +84,11 @@ export class BaseWriter {
     this.#propagator = new Propagator(log);
   }
 
+  /** Bytes encoded so far. */
+  get bytes(): number {
+    return this.#lsn;
+  }
+
   readonly #emit = (db: number, ...argv: Arg[]): void => {
     this.#lsn = this.#propagator.append(db, argv);
   };

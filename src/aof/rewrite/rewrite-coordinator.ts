@@ -76,6 +76,8 @@ export interface RewriteFigures {
   readonly consecutiveFailures: number;
   readonly keysDone: number;
   readonly keysTotal: number;
+  /** Of the base under way. */
+  readonly baseBytes: number;
   readonly imageBytes: number;
   readonly lastImageBytes: number;
 }
@@ -88,6 +90,7 @@ export class RewriteCoordinator {
   #running: Promise<RewriteDone> | null = null;
   #abort: AbortController | null = null;
   #snapshot: SnapshotReader | null = null;
+  #writer: BaseWriter | null = null;
   #startedAtMs = 0;
   #lastSeconds = -1;
   #isLastOk = true;
@@ -119,6 +122,7 @@ export class RewriteCoordinator {
       consecutiveFailures: this.#limiter.failures,
       keysDone: progress?.keysDone ?? 0,
       keysTotal: progress?.keysTotal ?? 0,
+      baseBytes: this.#writer?.bytes ?? 0,
       imageBytes: progress?.imageBytes ?? 0,
       lastImageBytes: this.#lastImageBytes,
     };
@@ -144,6 +148,7 @@ export class RewriteCoordinator {
       signal?.removeEventListener('abort', onAbort);
       this.#running = null;
       this.#abort = null;
+      this.#writer = null;
       this.#stage = 'idle';
     });
     return this.#running;
@@ -184,6 +189,7 @@ export class RewriteCoordinator {
     try {
       this.#stage = 'opening';
       writer = await port.openBase();
+      this.#writer = writer;
       writer.tick(Math.floor(env.clock.unixMs() / 1000), this.#options.timestamps());
       this.#stage = 'cutting';
       if (signal.aborted) throw new AofError('AOF_ABORTED', 'the rewrite was aborted');
