@@ -4,13 +4,14 @@ import { benchCommand } from './bench.js';
 import { checkCommand } from './check.js';
 import type { CliCommand } from './cli-command.js';
 import { packageVersion } from './package-version.js';
+import { rewriteCommand } from './rewrite.js';
 import { serveCommand } from './serve.js';
 
 const COMMANDS: readonly CliCommand[] = [
   serveCommand,
   checkCommand,
   notThereYet('inspect', 'show what a directory holds'),
-  notThereYet('rewrite', 'compact a directory offline'),
+  rewriteCommand,
   notThereYet('restore', 'bring back a past moment into another directory'),
   benchCommand,
 ];

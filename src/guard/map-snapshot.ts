@@ -100,6 +100,10 @@ export class MapSnapshot<K, V> implements SnapshotReader {
     return { keysDone: this.#keysDone, keysTotal: this.#keysTotal, imageBytes: this.#images.keptBytes };
   }
 
+  waitingBytes(): number {
+    return this.#images.pendingBytes;
+  }
+
   end(): void {
     this.#letGo();
     this.#options.ended();

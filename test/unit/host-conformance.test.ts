@@ -56,7 +56,10 @@ describe("a broken host is noticed, with the suite's own seeds", () => {
       'a snapshot that selects databases',
       {
         beginSnapshot: () => ({
-          next: (emit: (db: number, name: string, n: number) => void) => (emit(0, 'SELECT', 1), true),
+          next(emit: (db: number, name: string, n: number) => void) {
+            emit(0, 'SELECT', 1);
+            return true;
+          },
           end() {},
         }),
       },
