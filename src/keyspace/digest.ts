@@ -6,8 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Database, type Entry, type Keyspace, NO_EXPIRY, ValueType } from './keyspace.js';
-import type { HashValue } from './types/hash-value.js';
-import type { ListValue } from './types/list-value.js';
+import { type AnyHash, type AnyList, hashOf, listOf } from './types/collection-of.js';
 
 const DIGEST_BYTES = 20;
 
@@ -50,10 +49,10 @@ function mixValue(digest: Buffer, entry: Entry): void {
       mix(digest, entry.bytes.subarray(entry.start, entry.end));
       break;
     case ValueType.list:
-      mixList(digest, entry.object as ListValue);
+      mixList(digest, listOf(entry));
       break;
     case ValueType.hash:
-      combineFields(digest, entry.object as HashValue);
+      combineFields(digest, hashOf(entry));
       break;
     default:
       throw new TypeError(`no digest of type ${entry.type}`);
@@ -61,14 +60,14 @@ function mixValue(digest: Buffer, entry: Entry): void {
   if (entry.expireAtMs !== NO_EXPIRY) combine(digest, Buffer.from('!!expire!!'));
 }
 
-function mixList(digest: Buffer, list: ListValue): void {
+function mixList(digest: Buffer, list: AnyList): void {
   if (list.length === 0) return;
   const place = list.place(0);
   do mix(digest, list.view(place));
   while (list.forward(place));
 }
 
-function combineFields(digest: Buffer, hash: HashValue): void {
+function combineFields(digest: Buffer, hash: AnyHash): void {
   hash.forEach((page, at) => {
     const field = Buffer.alloc(DIGEST_BYTES);
     mix(field, page.bytes.subarray(page.fieldStart(at), page.fieldEnd(at)));

@@ -45,26 +45,28 @@ export class EntryCursor implements Entry {
 
   get bytes(): Buffer {
     const { meta } = this;
-    if ((meta & DETACHED_OR_TYPE) === 0) return this.store.arena.bytesOf(this.word(BLOCK), meta);
+    if ((meta & DETACHED) === 0) return this.store.arena.bytesOf(this.word(BLOCK), meta);
     return this.type === ValueType.string ? this.large.bytes : NO_BYTES;
   }
 
   get start(): number {
     const { meta } = this;
-    if ((meta & DETACHED_OR_TYPE) !== 0) return 0;
+    if ((meta & DETACHED) !== 0) return 0;
     return this.store.arena.startOf(this.word(BLOCK), meta) + this.word(KEY_LENGTH);
   }
 
   get end(): number {
     const { meta } = this;
-    if ((meta & DETACHED_OR_TYPE) === 0) {
+    if ((meta & DETACHED) === 0) {
       return this.store.arena.startOf(this.word(BLOCK), meta) + this.word(KEY_LENGTH) + this.word(VALUE);
     }
     return this.type === ValueType.string ? this.large.length : 0;
   }
 
   get object(): unknown {
-    return this.type === ValueType.string ? null : this.store.objects.get(this.word(VALUE));
+    const { meta } = this;
+    if ((meta & DETACHED) === 0 || ((meta >>> TYPE_SHIFT) & TYPE_MASK) === ValueType.string) return null;
+    return this.store.objects.get(this.word(VALUE));
   }
 
   get keyBytes(): Buffer {

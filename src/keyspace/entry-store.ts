@@ -3,9 +3,9 @@
  * (what expires, what is counted, what a snapshot has to see first): memory-database.ts has those.
  *
  * Key and value of an entry share one block, the key first. A string that does not fit into a slot together with its key, and
- * every value of another type, is *detached*: an object in a table, whose number the entry holds.
+ * every list or hash that is not packed, is *detached*: an object in a table, whose number the entry holds.
  */
-import { BlockArena, copyBytes, idealBytesOf } from './block-arena.js';
+import { BlockArena, copyBytes, idealBytesOf, OWN_BUFFER } from './block-arena.js';
 import {
   ACCESS,
   ALIVE,
@@ -50,7 +50,7 @@ export class EntryStore {
     return this.entries.size;
   }
 
-  /** Bytes that keys and string values hold. */
+  /** Bytes that keys, strings and packed values hold. */
   get heldDataBytes(): number {
     return this.arena.heldBytes + this.largeHeldBytes;
   }
@@ -113,16 +113,15 @@ export class EntryStore {
       const large = new LargeString(Buffer.allocUnsafeSlow(length), length);
       copyBytes(large.bytes, 0, from, start, end);
       this.attachLarge(n, large);
-    } else {
-      if (arena.classFor(keyLength + length) !== classOf(words[at + META] as number)) {
-        this.moveBlock(n, keyLength + length, keyLength);
-      }
-      this.setInlineLength(n, length);
-      const block = words[at + BLOCK] as number;
-      const meta = words[at + META] as number;
-      copyBytes(arena.bytesOf(block, meta), arena.startOf(block, meta) + keyLength, from, start, end);
-    }
+    } else this.writeInline(n, from, start, end);
     this.setTypeAndEncoding(n, ValueType.string, encoding);
+  }
+
+  /** Gives the entry these bytes as its packed value. They must not be bytes of this store. */
+  writePacked(n: number, type: ValueType, from: Uint8Array, start: number, end: number): void {
+    this.dropObject(n);
+    this.writeInline(n, from, start, end);
+    this.setTypeAndEncoding(n, type, StringEncoding.raw);
   }
 
   /** Makes the entry's string so long, new bytes zero, what was there kept; the encoding becomes raw. */
@@ -171,7 +170,8 @@ export class EntryStore {
     const words = entries.words(n);
     const at = entries.at(n);
     const keyLength = end - start;
-    if (keyLength + this.inlineLength(n) > MAX_SLOT_BYTES && this.inlineLength(n) > 0) this.detachString(n);
+    const isString = ((words[at + META] as number) & (TYPE_MASK << TYPE_SHIFT)) === 0;
+    if (isString && keyLength + this.inlineLength(n) > MAX_SLOT_BYTES && this.inlineLength(n) > 0) this.detachString(n);
     const inline = this.inlineLength(n);
     const oldKeyLength = words[at + KEY_LENGTH] as number;
     const oldBlock = words[at + BLOCK] as number;
@@ -214,6 +214,18 @@ export class EntryStore {
     return (this.entries.get(n, META) & DETACHED) === 0 ? this.entries.get(n, VALUE) : 0;
   }
 
+  private writeInline(n: number, from: Uint8Array, start: number, end: number): void {
+    const { entries, arena } = this;
+    const words = entries.words(n);
+    const at = entries.at(n);
+    const keyLength = words[at + KEY_LENGTH] as number;
+    this.fitBlock(n, keyLength + end - start, keyLength);
+    this.setInlineLength(n, end - start);
+    const block = words[at + BLOCK] as number;
+    const meta = words[at + META] as number;
+    copyBytes(arena.bytesOf(block, meta), arena.startOf(block, meta) + keyLength, from, start, end);
+  }
+
   private resizeLarge(large: LargeString, length: number): void {
     const had = large.length;
     if (length > large.bytes.length || large.isShared) {
@@ -246,16 +258,16 @@ export class EntryStore {
     this.largeBytes += large.length;
   }
 
-  /** Puts an object in the place of an inline string; the block keeps the key only. */
+  /** Puts an object in the place of an inline value; the block keeps the key only. */
   private attach(n: number, object: unknown): void {
     this.setInlineLength(n, 0);
     const keyLength = this.entries.get(n, KEY_LENGTH);
-    if (this.arena.classFor(keyLength) !== classOf(this.entries.get(n, META))) this.moveBlock(n, keyLength, keyLength);
+    this.fitBlock(n, keyLength, keyLength);
     this.entries.set(n, VALUE, this.objects.add(object));
     this.entries.set(n, META, this.entries.get(n, META) | DETACHED);
   }
 
-  /** A detached value goes; the entry has an empty inline string then. */
+  /** A detached value goes; the entry has an empty inline value then. */
   private dropObject(n: number): void {
     const words = this.entries.words(n);
     const at = this.entries.at(n);
@@ -270,6 +282,17 @@ export class EntryStore {
     this.objects.remove(slot);
     words[at + VALUE] = 0;
     words[at + META] = meta & ~DETACHED;
+  }
+
+  /** moveBlock(), unless the block is one that would be taken for so many bytes. */
+  private fitBlock(n: number, room: number, kept: number): void {
+    const { arena } = this;
+    const words = this.entries.words(n);
+    const at = this.entries.at(n);
+    const c = classOf(words[at + META] as number);
+    if (arena.classFor(room) !== c || (c === OWN_BUFFER && arena.capacityOf(words[at + BLOCK] as number, c) !== room)) {
+      this.moveBlock(n, room, kept);
+    }
   }
 
   /** Gives the entry a new block with room for `room` bytes; the first `kept` bytes of the old one go along. */

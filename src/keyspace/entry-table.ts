@@ -3,8 +3,8 @@
  *
  *   HASH  NEXT  BLOCK  KEY_LENGTH  VALUE  EXPIRY  ACCESS  META
  *
- * BLOCK is where the key's bytes begin (an address of the block arena, or of an own buffer), the value's follow behind them and
- * VALUE is their length; with the flag DETACHED, VALUE is instead the number of an object. EXPIRY is the place in the expiry
+ * BLOCK is where the key's bytes begin (an address of the block arena, or of an own buffer), those of a string or of a packed
+ * value follow behind them and VALUE is their length; with the flag DETACHED, VALUE is instead the number of an object. EXPIRY is the place in the expiry
  * index plus one. NEXT is the next entry of the same bucket.
  */
 import { PAGE_BYTES, type PagePool } from './page-pool.js';

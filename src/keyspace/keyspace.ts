@@ -31,11 +31,14 @@ export type StringEncoding = (typeof StringEncoding)[keyof typeof StringEncoding
 /** A key with its value, as a look-up shows it or as it was at a snapshot's cut. */
 export interface EntryImage {
   readonly type: ValueType;
-  /** A string's bytes are bytes[start, end). Only resizeString() makes them writable. */
+  /** A string's bytes, or a packed value's, are bytes[start, end). Only resizeString() makes a string's writable. */
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
-  /** The value of every other type (of an image: what its image() gave, which stays as it is); null for strings. */
+  /**
+   * A value that is neither a string nor packed (of an image: what its image() gave, which stays as it is); null for those. A small list
+   * or hash is packed: bytes in the form of types/packed-format.ts.
+   */
   readonly object: unknown;
   readonly keyBytes: Buffer;
   readonly keyStart: number;
@@ -50,7 +53,7 @@ export interface Entry extends EntryImage {
   readonly accessSeconds: number;
 }
 
-/** A value that is no string. */
+/** A value that is neither a string nor packed. */
 export interface StoredObject {
   /**
    * What stands for the value in a snapshot, and does not change when the value does. `onCloned` is told the bytes of each part that is
@@ -105,8 +108,14 @@ export interface Database {
   replaceString(entry: Entry, value: Uint8Array, start: number, end: number, encoding: StringEncoding): void;
   /** Makes a found string `length` bytes long, new ones zero, encoding raw, with slack where it grew. The result's bytes may be written. */
   resizeString(entry: Entry, length: number): Entry;
+  /** Makes or overwrites key argument i with a packed value of this type; copies the bytes, as setString does. The TTL goes. */
+  setPacked(argv: Argv, i: number, type: ValueType, value: Uint8Array, start: number, end: number): void;
+  /** Gives a found entry that is packed another packed value, of the same type; copies the bytes. The TTL stays. */
+  replacePacked(entry: Entry, value: Uint8Array, start: number, end: number): void;
   /** Makes or overwrites key argument i with a value of another type; the TTL goes. */
   setObject(argv: Argv, i: number, type: ValueType, object: StoredObject): void;
+  /** Gives a found entry that is packed an object for its value, of the same type. The TTL stays. */
+  unpack(entry: Entry, object: StoredObject): void;
   /** The object of a found entry, about to be changed in place: whoever is owed its state as it is now gets that first. */
   changeObject(entry: Entry): StoredObject;
   remove(entry: Entry): void;
@@ -137,9 +146,9 @@ export interface KeyspaceCounters {
   expired: number;
 }
 
-/** Bytes outside the V8 heap; values of other types than strings by their own estimate. */
+/** Bytes outside the V8 heap; lists and hashes that are not packed are not in here. */
 export interface KeyspaceMemory {
-  /** What keys and string values would need, each in memory that fits it best. */
+  /** What keys, strings and packed values would need, each in memory that fits it best. */
   readonly dataBytes: number;
   /** What they hold. Its ratio to dataBytes is fragmentation. */
   readonly heldDataBytes: number;

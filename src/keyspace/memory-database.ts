@@ -92,10 +92,29 @@ export class MemoryDatabase implements Database {
     return this.cursor.point(n);
   }
 
+  setPacked(argv: Argv, i: number, type: ValueType, value: Uint8Array, start: number, end: number): void {
+    const n = this.upsert(argv, i, end - start);
+    this.store.writePacked(n, type, value, start, end);
+    this.store.expiring.remove(n);
+  }
+
+  replacePacked(entry: Entry, value: Uint8Array, start: number, end: number): void {
+    const { n } = entry as EntryCursor;
+    this.beforeChange(n);
+    this.store.writePacked(n, entry.type, value, start, end);
+    this.compactor.tick();
+  }
+
   setObject(argv: Argv, i: number, type: ValueType, object: StoredObject): void {
     const n = this.upsert(argv, i, 0);
     this.store.writeObject(n, type, object);
     this.store.expiring.remove(n);
+  }
+
+  unpack(entry: Entry, object: StoredObject): void {
+    const { n } = entry as EntryCursor;
+    this.beforeChange(n);
+    this.store.writeObject(n, entry.type, object);
   }
 
   changeObject(entry: Entry): StoredObject {
@@ -136,10 +155,11 @@ export class MemoryDatabase implements Database {
 
   copy(entry: Entry, target: Database, argv: Argv, i: number): void {
     const { type, encoding, bytes, start, end, expireAtMs } = entry;
+    const object = entry.object as StoredObject | null;
     const hasExpiry = this.hasExpiry((entry as EntryCursor).n);
     const to = target as MemoryDatabase;
-    if (type !== ValueType.string) {
-      to.setObject(argv, i, type, (entry.object as StoredObject).copy());
+    if (object !== null) {
+      to.setObject(argv, i, type, object.copy());
       const made = to.peek(argv.bytes, argv.start(i), argv.end(i));
       if (hasExpiry && made !== null) to.setExpiry(made, expireAtMs);
       return;
@@ -147,7 +167,8 @@ export class MemoryDatabase implements Database {
     const keyStart = argv.start(i);
     const keyEnd = argv.end(i);
     const n = to.create(this.hash.of(argv.bytes, keyStart, keyEnd), argv.bytes, keyStart, keyEnd, end - start);
-    to.store.writeString(n, bytes, start, end, encoding);
+    if (type === ValueType.string) to.store.writeString(n, bytes, start, end, encoding);
+    else to.store.writePacked(n, type, bytes, start, end);
     if (hasExpiry) to.store.expiring.set(n, expireAtMs);
   }
 

@@ -1,6 +1,6 @@
 /**
  * Images that wait to be visited: first in, first out, packed into chunks, so that an image is no object of its own. A large string
- * and a value of another type are kept by reference: nobody changes what an image holds.
+ * and a value that is an object are kept by reference: nobody changes what an image holds.
  *
  * Two sums of bytes: what is held for images only (`heldBytes`, what a deletion would have let go of included), and what they take in
  * memory besides the data (`grownBytes`: copies, and the parts of a value that were changed since and are there twice).
@@ -134,7 +134,8 @@ export class SideBuffer {
   }
 
   private referenceOf(entry: EntryCursor, isLeaving: boolean): Reference | null {
-    if (entry.type === ValueType.string) {
+    const object = entry.object as StoredObject | null;
+    if (object === null) {
       const large = entry.largeString;
       if (large === null) return null;
       large.isShared = true;
@@ -142,7 +143,6 @@ export class SideBuffer {
       const { bytes, length } = large;
       return { bytes, length, object: null, heldBytes: length, grownBytes: isLeaving ? 0 : length, isHeld: true };
     }
-    const object = entry.object as StoredObject;
     const heldBytes = isLeaving ? object.heldBytes : 0;
     const reference = { bytes: NO_BYTES, length: 0, object: null as unknown, heldBytes, grownBytes: 0, isHeld: true };
     reference.object = object.image((cloned) => this.cloned(reference, cloned));

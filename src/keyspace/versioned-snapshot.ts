@@ -10,14 +10,7 @@
  */
 import { EntryCursor } from './entry-cursor.js';
 import { ALIVE, ENTRIES_PER_PAGE, META, STAMP_SHIFT } from './entry-table.js';
-import {
-  type EntryImage,
-  type ImageVisitor,
-  type KeyspaceSnapshot,
-  type SnapshotCounters,
-  type SnapshotOptions,
-  ValueType,
-} from './keyspace.js';
+import type { EntryImage, ImageVisitor, KeyspaceSnapshot, SnapshotCounters, SnapshotOptions } from './keyspace.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { SideBuffer } from './side-buffer.js';
 import type { ImageSink, SnapshotGate } from './snapshot-gate.js';
@@ -146,7 +139,7 @@ export class VersionedSnapshot implements KeyspaceSnapshot, ImageSink {
         if ((meta & ALIVE) === 0 || meta >>> STAMP_SHIFT === version) continue;
         const entry = place.cursor.point(n);
         entries.setStamp(n, version);
-        if (entry.type === ValueType.string) {
+        if (entry.object === null) {
           visit(place.db, entry);
           this.keysDone++;
           left = this.isPaused ? 0 : left - costOf(entry);

@@ -5,8 +5,8 @@
 import type { Arg } from '../backend/backend.js';
 import { ValueType } from '../keyspace/keyspace.js';
 import type { FrozenHash } from '../keyspace/types/hash-value.js';
-import { lengthAt, lengthBytes } from '../keyspace/types/list-chunk.js';
 import type { FrozenList } from '../keyspace/types/list-value.js';
+import { afterItem, lengthAt, lengthBytes } from '../keyspace/types/packed-format.js';
 
 /** AOF_REWRITE_ITEMS_PER_CMD */
 const ITEMS_PER_COMMAND = 64;
@@ -25,6 +25,19 @@ export function* emitValue(emit: (...parts: Arg[]) => void, key: Uint8Array, typ
     default:
       throw new TypeError(`no way to write a value of type ${type} as commands`);
   }
+}
+
+/** As emitValue, at once: for the packed value bytes[start, end). */
+export function emitPacked(
+  emit: (...parts: Arg[]) => void,
+  key: Uint8Array,
+  type: ValueType,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): void {
+  const [command, argumentsPerItem] = type === ValueType.list ? ['RPUSH', 1] : (['HMSET', 2] as const);
+  for (const _ of inParts(emit, command, key, packedItems(bytes, start + 1, end), argumentsPerItem));
 }
 
 /** An item has so many arguments. */
@@ -61,9 +74,17 @@ function* listItems({ chunks }: FrozenList): Generator<Uint8Array> {
   }
 }
 
+function* packedItems(bytes: Buffer, first: number, end: number): Generator<Uint8Array> {
+  for (let at = first; at < end; at = afterItem(bytes, at)) {
+    const length = lengthAt(bytes, at);
+    const from = at + lengthBytes(length);
+    yield bytes.subarray(from, from + length);
+  }
+}
+
 function* hashItems({ pages }: FrozenHash): Generator<Uint8Array> {
   for (const page of pages) {
-    for (let at = 0; at < page.end; at = page.after(at)) {
+    for (let at = page.start; at < page.end; at = page.after(at)) {
       yield page.bytes.subarray(page.fieldStart(at), page.fieldEnd(at));
       yield page.bytes.subarray(page.valueStart(at), page.valueEnd(at));
     }

@@ -8,7 +8,7 @@ import type { Clock } from '../env/env.js';
 import { AofError } from '../errors.js';
 import type { SnapshotReader } from '../host.js';
 import { type EntryImage, type Keyspace, NO_EXPIRY, ValueType } from '../keyspace/keyspace.js';
-import { emitValue } from './emit-value.js';
+import { emitPacked, emitValue } from './emit-value.js';
 
 /** Between two looks at the caller's budget. */
 const SLICE_MS = 0.25;
@@ -37,12 +37,13 @@ export function snapshotOf(keyspace: Keyspace, clock: Clock, imageBytesMax: numb
   const emitLater: Emit = (db, ...argv) => emitNow(db, ...argv);
   const visit = (db: number, image: EntryImage) => {
     const key = image.keyBytes.subarray(image.keyStart, image.keyEnd);
-    if (image.type !== ValueType.string) {
+    if (image.object !== null) {
       unfinished = emitCollection(emitLater, db, Buffer.from(key), image.type, image.object, image.expireAtMs);
       snapshot.pause();
       return;
     }
-    emitNow(db, 'SET', key, image.bytes.subarray(image.start, image.end));
+    if (image.type === ValueType.string) emitNow(db, 'SET', key, image.bytes.subarray(image.start, image.end));
+    else emitPacked((...parts) => emitNow(db, ...parts), key, image.type, image.bytes, image.start, image.end);
     if (image.expireAtMs !== NO_EXPIRY) emitNow(db, 'PEXPIREAT', key, image.expireAtMs);
   };
   return {

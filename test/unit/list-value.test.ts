@@ -1,7 +1,7 @@
 /** A list in packed chunks beside an array of strings: the same elements after every change, and what a snapshot froze never changes. */
 import { describe, expect, it } from 'vitest';
-import { lengthAt, lengthBytes } from '../../src/keyspace/types/list-chunk.js';
 import { type FrozenList, ListValue } from '../../src/keyspace/types/list-value.js';
+import { lengthAt, lengthBytes } from '../../src/keyspace/types/packed-format.js';
 import { Random, sized, testSeed } from '../support/seeded-random.js';
 
 const seed = testSeed();

@@ -1,5 +1,5 @@
 import { type Entry, StringEncoding, ValueType } from '../../keyspace/keyspace.js';
-import type { HashValue } from '../../keyspace/types/hash-value.js';
+import { hashOf } from '../../keyspace/types/collection-of.js';
 import { parseInt64 } from '../arguments.js';
 import type { CommandContext, CommandSpec, KeyPositions } from '../spec.js';
 
@@ -135,7 +135,7 @@ function encodingOf(entry: Entry): string {
     case ValueType.list:
       return 'quicklist';
     case ValueType.hash:
-      return (entry.object as HashValue).isLarge ? 'hashtable' : 'listpack';
+      return hashOf(entry).isLarge ? 'hashtable' : 'listpack';
     default:
       throw new TypeError(`no encoding of type ${entry.type}`);
   }

@@ -1,6 +1,6 @@
 import { FIRST_KEY } from '../arguments.js';
 import type { CommandSpec } from '../spec.js';
-import { beforeChange, findHash } from './hash-at.js';
+import { closeHash, findHash, openToDelete } from './hash-at.js';
 
 export const hdel: CommandSpec = {
   name: 'hdel',
@@ -12,14 +12,13 @@ export const hdel: CommandSpec = {
   since: '2.0.0',
   group: 'hash',
   execute(ctx) {
-    const { argv, db, reply } = ctx;
-    const hash = findHash(ctx);
-    if (hash === null) return reply.integer(0);
-    beforeChange(ctx);
+    const { argv, reply } = ctx;
+    const found = findHash(ctx);
+    if (found === null) return reply.integer(0);
+    const open = openToDelete(ctx, found);
     let removed = 0;
-    for (let i = 2; i < argv.argc; i++) if (hash.delete(argv.bytes, argv.start(i), argv.end(i))) removed++;
-    const entry = hash.length === 0 ? db.find(argv, 1) : null;
-    if (entry !== null) db.remove(entry);
+    for (let i = 2; i < argv.argc; i++) if (open.hash.delete(argv.bytes, argv.start(i), argv.end(i))) removed++;
+    closeHash(ctx, open);
     if (removed > 0) ctx.touch(1);
     ctx.dirty += removed;
     reply.integer(removed);

@@ -1,6 +1,6 @@
 import { addInt64, FIRST_KEY, int64Argument, parseInt64 } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
-import { findHash, openHash } from './hash-at.js';
+import { closeHash, findHash, openHash } from './hash-at.js';
 
 export const hincrby: CommandSpec = {
   name: 'hincrby',
@@ -19,9 +19,10 @@ export const hincrby: CommandSpec = {
       place === null ? 0 : parseInt64(place.page.bytes, place.page.valueStart(place.at), place.page.valueEnd(place.at));
     if (before === null) throw new CommandError('ERR hash value is not an integer');
     const after = addInt64(before, by);
-    const { hash, limits } = openHash(ctx);
     const length = scratch.latin1Write(String(after), 0);
-    hash.set(argv.bytes, argv.start(2), argv.end(2), scratch, 0, length, limits);
+    const open = openHash(ctx, 2, 2, length);
+    open.hash.set(argv.bytes, argv.start(2), argv.end(2), scratch, 0, length, open.limits);
+    closeHash(ctx, open);
     ctx.touch(1);
     ctx.dirty++;
     reply.integer(after);

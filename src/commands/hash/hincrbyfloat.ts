@@ -2,7 +2,7 @@ import type { FieldPlace } from '../../keyspace/types/hash-value.js';
 import { FIRST_KEY } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
 import { addLongDoubles, formatLongDouble, isFiniteLongDouble, parseLongDouble, ZERO } from '../string/long-double.js';
-import { findHash, openHash } from './hash-at.js';
+import { closeHash, findHash, openHash } from './hash-at.js';
 
 export const hincrbyfloat: CommandSpec = {
   name: 'hincrbyfloat',
@@ -24,8 +24,9 @@ export const hincrbyfloat: CommandSpec = {
     const sum = addLongDoubles(before, by);
     if (!isFiniteLongDouble(sum)) throw new CommandError('ERR increment would produce NaN or Infinity');
     const text = Buffer.from(formatLongDouble(sum), 'latin1');
-    const { hash, limits } = openHash(ctx);
-    hash.set(argv.bytes, argv.start(2), argv.end(2), text, 0, text.length, limits);
+    const open = openHash(ctx, 2, 2, text.length);
+    open.hash.set(argv.bytes, argv.start(2), argv.end(2), text, 0, text.length, open.limits);
+    closeHash(ctx, open);
     ctx.touch(1);
     ctx.dirty++;
     // The result, not the sum: another machine's arithmetic must not matter.

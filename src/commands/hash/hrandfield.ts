@@ -1,4 +1,5 @@
-import type { FieldPlace, HashValue } from '../../keyspace/types/hash-value.js';
+import type { AnyHash } from '../../keyspace/types/collection-of.js';
+import type { FieldPlace } from '../../keyspace/types/hash-value.js';
 import { FIRST_KEY, INT64_MAX, int64Argument, SYNTAX_ERROR } from '../arguments.js';
 import { type CommandContext, CommandError, type CommandSpec } from '../spec.js';
 import { readHash, replyField, replyValue } from './hash-at.js';
@@ -51,13 +52,13 @@ function replyPlaces({ reply, session }: CommandContext, places: readonly FieldP
 /** Redis has no limit here, and would fill its memory with the reply. */
 const REPEATED_MAX = 2 ** 24;
 
-function anyPlaces(hash: HashValue, count: number, random: () => number): FieldPlace[] {
+function anyPlaces(hash: AnyHash, count: number, random: () => number): FieldPlace[] {
   if (count > REPEATED_MAX) throw new CommandError('ERR value is out of range');
   return Array.from({ length: count }, () => hash.randomPlace(random));
 }
 
 /** All where so many are wanted; else by picking, or by leaving out, whichever takes fewer. */
-function differentPlaces(hash: HashValue, count: number, random: () => number): FieldPlace[] {
+function differentPlaces(hash: AnyHash, count: number, random: () => number): FieldPlace[] {
   const all: FieldPlace[] = [];
   if (count * 3 > hash.length) {
     hash.forEach((page, at) => void all.push({ page, at }));

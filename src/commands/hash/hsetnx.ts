@@ -1,6 +1,6 @@
 import { FIRST_KEY } from '../arguments.js';
 import type { CommandSpec } from '../spec.js';
-import { findHash, openHash, setField } from './hash-at.js';
+import { closeHash, findHash, openHash, setField } from './hash-at.js';
 
 export const hsetnx: CommandSpec = {
   name: 'hsetnx',
@@ -15,7 +15,9 @@ export const hsetnx: CommandSpec = {
     const { argv, reply } = ctx;
     const there = findHash(ctx)?.find(argv.bytes, argv.start(2), argv.end(2)) ?? null;
     if (there !== null) return reply.integer(0);
-    setField(ctx, openHash(ctx), 2);
+    const open = openHash(ctx, 2, 3);
+    setField(ctx, open, 2);
+    closeHash(ctx, open);
     ctx.touch(1);
     ctx.dirty++;
     reply.integer(1);

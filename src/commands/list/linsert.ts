@@ -1,6 +1,7 @@
+import { itemBytes } from '../../keyspace/types/packed-format.js';
 import { FIRST_KEY, SYNTAX_ERROR } from '../arguments.js';
 import { CommandError, type CommandSpec } from '../spec.js';
-import { beforeChange, findList } from './list-at.js';
+import { closeList, findList, openList } from './list-at.js';
 
 export const linsert: CommandSpec = {
   name: 'linsert',
@@ -15,16 +16,18 @@ export const linsert: CommandSpec = {
     const { argv, reply } = ctx;
     const isAfter = argv.is(2, 'AFTER');
     if (!isAfter && !argv.is(2, 'BEFORE')) throw new CommandError(SYNTAX_ERROR);
-    const list = findList(ctx, 1);
-    if (list === null) return reply.integer(0);
-    const place = list.place(0);
-    while (!list.equals(place, argv.bytes, argv.start(3), argv.end(3))) {
-      if (!list.forward(place)) return reply.integer(-1);
+    const found = findList(ctx, 1);
+    if (found === null) return reply.integer(0);
+    const place = found.place(0);
+    while (!found.equals(place, argv.bytes, argv.start(3), argv.end(3))) {
+      if (!found.forward(place)) return reply.integer(-1);
     }
-    beforeChange(ctx, 1);
-    if (isAfter) list.insertAfter(place, argv.bytes, argv.start(4), argv.end(4));
-    else list.insertBefore(place, argv.bytes, argv.start(4), argv.end(4));
-    ctx.touch(1);
+    const list = openList(ctx, 1, found, 1, itemBytes(argv.length(4)));
+    // Of a packed list the place tells the index.
+    const at = list === found ? place : list.place(place.chunk);
+    if (isAfter) list.insertAfter(at, argv.bytes, argv.start(4), argv.end(4));
+    else list.insertBefore(at, argv.bytes, argv.start(4), argv.end(4));
+    closeList(ctx, 1, list);
     ctx.dirty++;
     reply.integer(list.length);
   },

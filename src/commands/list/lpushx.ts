@@ -13,8 +13,8 @@ export const lpushx: CommandSpec = {
   group: 'list',
   execute(ctx) {
     if (findList(ctx, 1) === null) return ctx.reply.integer(0);
-    const list = push(ctx, 1, 'head', 2, ctx.argv.argc - 1);
+    const length = push(ctx, 1, 'head', 2, ctx.argv.argc - 1);
     ctx.dirty += ctx.argv.argc - 2;
-    ctx.reply.integer(list.length);
+    ctx.reply.integer(length);
   },
 };

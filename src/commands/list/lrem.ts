@@ -1,8 +1,9 @@
-import type { ListPlace, ListValue } from '../../keyspace/types/list-value.js';
+import type { AnyList } from '../../keyspace/types/collection-of.js';
+import type { ListPlace } from '../../keyspace/types/list-value.js';
 import type { Argv } from '../../resp/argv.js';
 import { FIRST_KEY, integerArgument } from '../arguments.js';
 import type { CommandSpec } from '../spec.js';
-import { afterRemoval, beforeChange, findList } from './list-at.js';
+import { closeList, findList, leaveList, openList } from './list-at.js';
 
 export const lrem: CommandSpec = {
   name: 'lrem',
@@ -16,18 +17,19 @@ export const lrem: CommandSpec = {
   execute(ctx) {
     const { argv, reply } = ctx;
     const count = integerArgument(argv, 2);
-    const list = findList(ctx, 1);
-    if (list === null) return reply.integer(0);
-    beforeChange(ctx, 1);
+    const found = findList(ctx, 1);
+    if (found === null) return reply.integer(0);
+    const list = openList(ctx, 1, found);
     const limit = count === 0 ? list.length : Math.abs(count);
     const removed = count < 0 ? removeBackwards(list, argv, limit) : removeForwards(list, argv, limit);
-    if (removed > 0) afterRemoval(ctx, 1, list);
+    if (removed > 0) closeList(ctx, 1, list);
+    else leaveList(list);
     ctx.dirty += removed;
     reply.integer(removed);
   },
 };
 
-function removeForwards(list: ListValue, argv: Argv, limit: number): number {
+function removeForwards(list: AnyList, argv: Argv, limit: number): number {
   const place = list.place(0);
   let removed = 0;
   for (let isMore = true; isMore && removed < limit; ) {
@@ -39,7 +41,7 @@ function removeForwards(list: ListValue, argv: Argv, limit: number): number {
   return removed;
 }
 
-function removeBackwards(list: ListValue, argv: Argv, limit: number): number {
+function removeBackwards(list: AnyList, argv: Argv, limit: number): number {
   let removed = 0;
   for (let behind = 0; removed < limit && behind < list.length; ) {
     // Each removal moves what is behind it: the place is found anew from the end.
@@ -54,6 +56,6 @@ function removeBackwards(list: ListValue, argv: Argv, limit: number): number {
   return removed;
 }
 
-function isEqual(list: ListValue, place: ListPlace, argv: Argv): boolean {
+function isEqual(list: AnyList, place: ListPlace, argv: Argv): boolean {
   return list.equals(place, argv.bytes, argv.start(3), argv.end(3));
 }

@@ -1,6 +1,6 @@
 import { FIRST_KEY, integerArgument } from '../arguments.js';
 import type { CommandSpec } from '../spec.js';
-import { afterRemoval, beforeChange, findList, range } from './list-at.js';
+import { closeList, findList, openList, range } from './list-at.js';
 
 export const ltrim: CommandSpec = {
   name: 'ltrim',
@@ -15,18 +15,19 @@ export const ltrim: CommandSpec = {
     const { argv, reply } = ctx;
     const start = integerArgument(argv, 2);
     const stop = integerArgument(argv, 3);
-    const list = findList(ctx, 1);
-    if (list === null) return reply.simple('OK');
-    const { length } = list;
+    const found = findList(ctx, 1);
+    if (found === null) return reply.simple('OK');
+    const { length } = found;
     const { first, count } = range(length, start, stop);
     const removed = length - count;
-    if (removed > 0) {
-      beforeChange(ctx, 1);
+    if (removed === 0) ctx.touch(1);
+    else {
+      const list = openList(ctx, 1, found);
       const kept = count === 0 ? length : first;
       list.removeRange(kept + count, length - kept - count);
       list.removeRange(0, kept);
+      closeList(ctx, 1, list);
     }
-    afterRemoval(ctx, 1, list);
     ctx.dirty += removed;
     reply.simple('OK');
   },

@@ -1,8 +1,8 @@
 /** What LPOP, RPOP, LMPOP and RPOPLPUSH do to a list. */
-import type { ListValue } from '../../keyspace/types/list-value.js';
+import type { AnyList } from '../../keyspace/types/collection-of.js';
 import { integerArgument } from '../arguments.js';
 import { type CommandContext, CommandError } from '../spec.js';
-import { afterRemoval, beforeChange, findList, type ListEnd } from './list-at.js';
+import { closeList, findList, type ListEnd, openList } from './list-at.js';
 
 export function pop(ctx: CommandContext, end: ListEnd) {
   const { argv, reply } = ctx;
@@ -19,7 +19,7 @@ export function pop(ctx: CommandContext, end: ListEnd) {
 }
 
 /** Answers with up to `count` elements from that end, the one at the end first, and removes them. */
-export function replyAndRemove(ctx: CommandContext, i: number, list: ListValue, end: ListEnd, count: number): number {
+export function replyAndRemove(ctx: CommandContext, i: number, list: AnyList, end: ListEnd, count: number): number {
   const taken = Math.min(count, list.length);
   ctx.reply.array(taken);
   if (taken === 0) return 0;
@@ -33,11 +33,11 @@ export function replyAndRemove(ctx: CommandContext, i: number, list: ListValue, 
   return taken;
 }
 
-export function removeFromEnd(ctx: CommandContext, i: number, list: ListValue, end: ListEnd, count: number): void {
-  beforeChange(ctx, i);
+export function removeFromEnd(ctx: CommandContext, i: number, found: AnyList, end: ListEnd, count: number): void {
+  const list = openList(ctx, i, found);
   list.removeRange(end === 'head' ? 0 : list.length - count, count);
   ctx.dirty += count;
-  afterRemoval(ctx, i, list);
+  closeList(ctx, i, list);
 }
 
 function countArgument(ctx: CommandContext, i: number): number {

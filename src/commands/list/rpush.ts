@@ -12,8 +12,8 @@ export const rpush: CommandSpec = {
   since: '1.0.0',
   group: 'list',
   execute(ctx) {
-    const list = push(ctx, 1, 'tail', 2, ctx.argv.argc - 1);
+    const length = push(ctx, 1, 'tail', 2, ctx.argv.argc - 1);
     ctx.dirty += ctx.argv.argc - 2;
-    ctx.reply.integer(list.length);
+    ctx.reply.integer(length);
   },
 };

@@ -54,6 +54,16 @@ export class HashValue implements StoredObject {
     this.#directory = [FieldPage.empty(0, this.#epoch)];
   }
 
+  /** With the fields of one page, which becomes its own. */
+  static of(hash: KeyHash, page: FieldPage, limits: HashLimits): HashValue {
+    const value = new HashValue(hash);
+    value.#directory = [page];
+    value.#length = page.count;
+    value.#bytes = page.size;
+    if (page.count > limits.entries) value.#enlarge();
+    return value;
+  }
+
   get length(): number {
     return this.#length;
   }
@@ -286,6 +296,6 @@ function isFull(page: FieldPage): boolean {
   return page.count > PAGE_ENTRIES || (page.end > PAGE_BYTES && page.count > 1);
 }
 
-function visitPage(page: FieldPage, visit: (page: FieldPage, at: number) => void): void {
-  for (let at = 0; at < page.end; at = page.after(at)) visit(page, at);
+export function visitPage(page: FieldPage, visit: (page: FieldPage, at: number) => void): void {
+  for (let at = page.start; at < page.end; at = page.after(at)) visit(page, at);
 }

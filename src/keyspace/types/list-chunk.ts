@@ -5,6 +5,8 @@
  *
  * A chunk that a snapshot may still have to show is not changed: the list clones it first (`epoch`, see list-value.ts).
  */
+import { copyRange, lengthAt, lengthBytes } from './packed-format.js';
+
 export class ListChunk {
   bytes: Buffer;
   /** The elements are bytes[start, end). */
@@ -107,24 +109,6 @@ export function elementBytes(length: number): number {
   return length + 2 * lengthBytes(length);
 }
 
-export function lengthBytes(length: number): number {
-  if (length < 128) return 1;
-  if (length < 16384) return 2;
-  if (length < 2097152) return 3;
-  return length < 268435456 ? 4 : 5;
-}
-
-export function lengthAt(bytes: Buffer, at: number): number {
-  let byte = bytes[at] as number;
-  if (byte < 128) return byte;
-  let length = byte & 127;
-  for (let scale = 128; ; scale *= 128) {
-    byte = bytes[++at] as number;
-    length += (byte & 127) * scale;
-    if (byte < 128) return length;
-  }
-}
-
 /** Writes an element of source[from, to) at `at`. */
 export function writeElement(bytes: Buffer, at: number, source: Uint8Array, from: number, to: number): void {
   const length = to - from;
@@ -137,16 +121,7 @@ export function writeElement(bytes: Buffer, at: number, source: Uint8Array, from
     bytes[tail - i] = byte;
     rest = Math.floor(rest / 128);
   }
-  copyBytes(source, from, to, bytes, at + width);
-}
-
-/** By a loop where that is faster than a call. */
-function copyBytes(source: Uint8Array, from: number, to: number, bytes: Buffer, at: number): void {
-  if (to - from > 64) {
-    bytes.set(source.subarray(from, to), at);
-    return;
-  }
-  for (let i = from; i < to; i++) bytes[at++] = source[i] as number;
+  copyRange(source, from, to, bytes, at + width);
 }
 
 const NO_BYTES = Buffer.alloc(0);

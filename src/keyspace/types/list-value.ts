@@ -5,7 +5,8 @@
  * change, so a list of millions of elements is changed while it is read, one chunk's copy at a time.
  */
 import type { StoredObject } from '../keyspace.js';
-import { elementBytes, ListChunk, lengthAt, lengthBytes, writeElement } from './list-chunk.js';
+import { elementBytes, ListChunk, writeElement } from './list-chunk.js';
+import { lengthAt, lengthBytes } from './packed-format.js';
 
 const CHUNK_BYTES = 8192;
 /** Neighbours are joined when both fit into this. */
@@ -15,7 +16,7 @@ const CHUNK_OVERHEAD = 160;
 
 /** A place in a list; valid until the list changes otherwise than through it. */
 export interface ListPlace {
-  /** Index of the chunk, position of the element in it. */
+  /** Index of the chunk (of the element itself, where the list is packed), position of the element in it. */
   chunk: number;
   at: number;
 }
