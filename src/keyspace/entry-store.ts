@@ -104,12 +104,8 @@ export class EntryStore {
   /** Gives the entry these bytes as its string. They must not be bytes of this store. */
   writeString(n: number, from: Uint8Array, start: number, end: number, encoding: StringEncoding): void {
     this.dropObject(n);
-    const { entries, arena } = this;
-    const words = entries.words(n);
-    const at = entries.at(n);
-    const keyLength = words[at + KEY_LENGTH] as number;
     const length = end - start;
-    if (keyLength + length > MAX_SLOT_BYTES) {
+    if (this.entries.get(n, KEY_LENGTH) + length > MAX_SLOT_BYTES) {
       const large = new LargeString(Buffer.allocUnsafeSlow(length), length);
       copyBytes(large.bytes, 0, from, start, end);
       this.attachLarge(n, large);

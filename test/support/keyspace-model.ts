@@ -19,13 +19,16 @@ import type { Random } from './seeded-random.js';
 
 export const MODEL_NOW = 1_700_000_000_000;
 
-/** Strings as latin1 text, other values as what their image() gives. */
+/** Strings as latin1 text, packed values as their bytes, other values as what their image() gives. */
 export interface ModelEntry {
   value: string | readonly number[];
   expireAtMs: number;
 }
 
 export type ModelDatabase = Map<string, ModelEntry>;
+
+/** In here every hash is packed, and every list is an object until then. */
+const PACKED = ValueType.hash;
 
 /** A value of another type: what image() gives is a copy. */
 export class TestObject implements StoredObject {
@@ -196,6 +199,7 @@ export function keyOf(image: EntryImage): string {
 
 /** What an entry or an image shows. */
 export function shown(image: EntryImage): ModelEntry {
+  if (image.type === PACKED) return { value: [...image.bytes.subarray(image.start, image.end)], expireAtMs: image.expireAtMs };
   const object = image.object instanceof TestObject ? image.object.image() : (image.object as readonly number[] | null);
   const value = image.type === ValueType.string ? image.bytes.latin1Slice(image.start, image.end) : (object ?? []);
   return { value, expireAtMs: image.expireAtMs };
@@ -207,6 +211,53 @@ function isSame(image: EntryImage, expected: ModelEntry): boolean {
 
 export function isSameEntry(a: ModelEntry, b: ModelEntry): boolean {
   return a.expireAtMs === b.expireAtMs && String(a.value) === String(b.value) && typeof a.value === typeof b.value;
+}
+
+function bytesOf(key: string): [Buffer, number, number] {
+  const bytes = Buffer.from(key, 'latin1');
+  return [bytes, 0, bytes.length];
+}
+
+/** A packed value is made, replaced by another one, or becomes an object. */
+function packed(model: KeyspaceModel, random: Random): void {
+  const db = model.randomDb();
+  const key = model.randomKey();
+  const entry = model.find(db, key);
+  const had = model.of(db).get(key);
+  const bytes = random.bytes(random.chance(0.05) ? random.below(2048) : random.below(200));
+  if (entry !== null && had !== undefined && entry.type === PACKED) {
+    model.changing('replace packed', db, key);
+    model.db(db).replacePacked(entry, bytes, 0, bytes.length);
+    model.of(db).set(key, { ...had, value: [...bytes] });
+    return;
+  }
+  if (entry !== null) model.changing('set packed', db, key);
+  model.db(db).setPacked(model.at(key), 0, PACKED, bytes, 0, bytes.length);
+  model.of(db).set(key, { value: [...bytes], expireAtMs: NO_EXPIRY });
+}
+
+function unpack(model: KeyspaceModel, random: Random): void {
+  const db = model.randomDb();
+  const id = model.db(db);
+  // One key in six is packed: some tries until one is met.
+  for (let tries = 0; tries < 6; tries++) {
+    const key = model.randomKey();
+    const entry = model.find(db, key);
+    const had = model.of(db).get(key);
+    if (entry === null || had === undefined || entry.type !== PACKED) continue;
+    model.changing('unpack', db, key);
+    const value = new TestObject([random.below(10)]);
+    id.unpack(entry, value);
+    // It stays a hash, whose value is no bytes any more: the rest of the model knows that of lists only.
+    const made = id.peek(...bytesOf(key));
+    if (made === null || made.type !== PACKED || made.object !== value || made.expireAtMs !== had.expireAtMs) {
+      throw new Error(`${key} in ${db} was not unpacked`);
+    }
+    const argv = model.at(key);
+    id.setObject(argv, 0, ValueType.list, value);
+    model.of(db).set(key, { value: value.image(), expireAtMs: NO_EXPIRY });
+    return;
+  }
 }
 
 function resize(model: KeyspaceModel, random: Random): void {
@@ -234,7 +285,8 @@ function copy(model: KeyspaceModel, random: Random, isMove: boolean): void {
   const to = isMove || random.chance(0.5) ? random.below(model.databases.length) : from;
   const target = isMove ? key : model.randomKey();
   const had = model.of(from).get(key);
-  if ((from === to && key === target) || had === undefined || typeof had.value !== 'string') return;
+  const isPacked = model.db(from).peek(...bytesOf(key))?.type === PACKED;
+  if ((from === to && key === target) || had === undefined || (typeof had.value !== 'string' && !isPacked)) return;
   if (isMove && model.of(to).has(target)) return;
   model.remove(to, target, 'overwrite by copy');
   const entry = model.find(from, key);
@@ -367,6 +419,8 @@ const OPERATIONS: readonly (readonly [number, Operation])[] = [
   [50, (model, random) => copy(model, random, false)],
   [50, (model, random) => copy(model, random, true)],
   [60, object],
+  [120, packed],
+  [20, unpack],
   [100, expiry],
   [30, look],
   [8, setHidden],

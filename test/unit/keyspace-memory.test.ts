@@ -1,7 +1,7 @@
 /** Memory outside the V8 heap: slots, pages, what is given back, and that fragmentation stays bounded. */
 import { describe, expect, it } from 'vitest';
 import { createKeyspace } from '../../src/keyspace/create-keyspace.js';
-import { type Database, type Keyspace, StringEncoding } from '../../src/keyspace/keyspace.js';
+import { type Database, type Keyspace, StringEncoding, ValueType } from '../../src/keyspace/keyspace.js';
 import { PAGE_BYTES, PagePool } from '../../src/keyspace/page-pool.js';
 import { pageOf, SlotPages } from '../../src/keyspace/slot-pages.js';
 import { MAX_SLOT_BYTES, slotClassOf, slotSizes } from '../../src/keyspace/slot-sizes.js';
@@ -116,6 +116,39 @@ describe('fragmentation', () => {
     expect(worst).toBeGreaterThan(1);
   });
 
+  it('packed values that grow and shrink stay within it too, and their bytes are theirs', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const { db, keyspace } = emptyDatabase(random);
+    const lengths = new Map<string, number>();
+    const keys = sized(15_000, 200_000);
+    // As pushes and pops do: a value is replaced by one that is some items longer or shorter.
+    for (const drift of [30, -20, 60, -55, 10, -30]) {
+      for (let i = 0; i < sized(60_000, 1_000_000); i++) {
+        const key = `key:${random.below(keys)}`;
+        const had = lengths.get(key) ?? 0;
+        const length = Math.min(2048, had + random.between(-40, 40) + drift);
+        const entry = db.find(at(key), 0);
+        if (length <= 0) {
+          if (entry !== null) db.remove(entry);
+          lengths.delete(key);
+          continue;
+        }
+        if (entry === null) db.setPacked(at(key), 0, ValueType.list, VALUE, 0, length);
+        else db.replacePacked(entry, VALUE, 0, length);
+        lengths.set(key, length);
+      }
+      const ratio = (held(keyspace) - 2 * PAGE_BYTES) / held(loadedWith(lengths, random));
+      expect(ratio, `EVERYSEC_SEED=${seed}, drift ${drift}`).toBeLessThan(1.2);
+    }
+    expect(db.size).toBe(lengths.size);
+    for (const [key, length] of lengths) {
+      const entry = db.find(at(key), 0);
+      expect(entry?.bytes.latin1Slice(entry.start, entry.end)).toBe(valueText(length));
+      expect(entry?.type).toBe(ValueType.list);
+    }
+  });
+
   it('memory of deleted keys is given back by maintain() alone, and what stays is untouched', () => {
     const seed = testSeed();
     const random = new Random(seed);
@@ -178,27 +211,33 @@ describe('fragmentation', () => {
 });
 
 describe('accounting', () => {
-  it('ends at nothing when every key has gone, large strings included', () => {
+  it('ends at nothing when every key has gone, large strings, long keys and packed values included', () => {
     const seed = testSeed();
     const random = new Random(seed);
     const { db, keyspace } = emptyDatabase(random);
     for (let i = 0; i < 3_000; i++) {
-      const key = `key:${random.below(100)}`;
+      const key = nameOf(random.below(100));
       const entry = db.find(at(key), 0);
-      const kind = random.below(4);
-      if (entry === null || kind === 0) put(db, key, random.pick([0, 10, 1_000, 16_300, 16_384, 50_000]));
-      else if (kind === 1) db.resizeString(entry, random.logBetween(1, 60_000));
-      else if (kind === 2) db.rename(entry, at(`key:${random.below(100)}`), 0);
+      const kind = random.below(6);
+      const length = random.pick([0, 10, 1_000, 2_000]);
+      if (kind === 4) db.setPacked(at(key), 0, ValueType.hash, VALUE, 0, length);
+      else if (entry === null || kind === 0) put(db, key, random.pick([0, 10, 1_000, 16_300, 16_384, 50_000]));
+      else if (kind === 5 && entry.type === ValueType.hash) db.replacePacked(entry, VALUE, 0, length);
+      else if (kind === 1 && entry.type === ValueType.string) db.resizeString(entry, random.logBetween(1, 60_000));
+      else if (kind === 2) db.rename(entry, at(nameOf(random.below(100))), 0);
       else db.remove(entry);
     }
     for (let i = 0; i < 100; i++) {
-      const entry = db.find(at(`key:${i}`), 0);
+      const entry = db.find(at(nameOf(i)), 0);
       if (entry !== null) db.remove(entry);
     }
     const { dataBytes, heldDataBytes } = keyspace.memory();
     expect({ dataBytes, heldDataBytes }, `EVERYSEC_SEED=${seed}`).toEqual({ dataBytes: 0, heldDataBytes: 0 });
   });
 });
+
+/** Some keys are longer than a slot, or leave no room in one for a value. */
+const nameOf = (i: number) => `key:${i}`.padEnd(i < 90 ? 0 : 15_000 + i * 20, 'k');
 
 const argv = new Argv();
 
