@@ -121,10 +121,10 @@ describe('fragmentation', () => {
     const random = new Random(seed);
     const { db, keyspace } = emptyDatabase(random);
     const lengths = new Map<string, number>();
-    const keys = sized(15_000, 200_000);
+    const keys = sized(6_000, 200_000);
     // As pushes and pops do: a value is replaced by one that is some items longer or shorter.
     for (const drift of [30, -20, 60, -55, 10, -30]) {
-      for (let i = 0; i < sized(60_000, 1_000_000); i++) {
+      for (let i = 0; i < sized(25_000, 1_000_000); i++) {
         const key = `key:${random.below(keys)}`;
         const had = lengths.get(key) ?? 0;
         const length = Math.min(2048, had + random.between(-40, 40) + drift);
