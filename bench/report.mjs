@@ -21,7 +21,7 @@ measures again on your machine.
 - Every trial is a process of its own. A round runs each subject once, in an order that rotates; a ratio is taken within a round, and the table shows the median over the rounds.
 - Files lie on a real disk, never on a memory file system. What earlier trials left dirty is synced before
   the next one starts, and free memory is touched, because a virtual machine that has given pages back to its host waits for them.
-- What is measured is what users run: the public doors (\`everysec/aof\`), their default options unless said otherwise, checksums on. The \`fallback\` lines are the TypeScript backend, which runs
+- What is measured is what users run: the public doors (\`everysec/aof\`, \`everysec serve\`), their default options unless said otherwise, checksums on. The \`fallback\` lines are the TypeScript backend, which runs
   where the addon does not.
 - The usual record is a SET with a key of 16 and a value of 32 bytes: 75 bytes of RESP.
 `;

@@ -7,9 +7,29 @@ import { row as durable } from './throughput/durable.mjs';
 import { row as frozenDisk } from './throughput/frozen-disk.mjs';
 import { row as logGrowth } from './throughput/log-growth.mjs';
 import { row as read } from './throughput/read.mjs';
+import { row as rewrite } from './throughput/rewrite.mjs';
+import { row as serverCpu } from './throughput/server-cpu.mjs';
+import { row as serverPipelined } from './throughput/server-pipelined.mjs';
+import { row as serverSingle } from './throughput/server-single.mjs';
+import { row as start } from './throughput/start.mjs';
 
 /**
- * A row: `id`, `title`, `method` (prose for docs/performance.md), `run(context)` (lib/compare.mjs makes the context) and
- * `evaluate(measurements)`, a pure function from raw trials to table lines (lib/verdict.mjs).
+ * A row: `id` (and `also`, what else it measures in the same trials), `title`, `method` (prose for docs/performance.md), `run(context)`
+ * (lib/compare.mjs makes the context), `evaluate(measurements)`, a pure function from raw trials to table lines (lib/verdict.mjs), and
+ * `secondsPerRound`, about, for --list.
  */
-export const rows = [appendStrings, appendRaw, durable, frozenDisk, read, checksums, logGrowth, calls];
+export const rows = [
+  appendStrings,
+  appendRaw,
+  durable,
+  frozenDisk,
+  serverPipelined,
+  serverSingle,
+  serverCpu,
+  start,
+  rewrite,
+  read,
+  checksums,
+  logGrowth,
+  calls,
+];

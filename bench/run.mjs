@@ -1,7 +1,7 @@
 /**
  * The one command: `node bench/run.mjs [--rows P1,P2] [--trials 5] [--quick] [--record <directory>] [--tmp <directory>]`.
  * Measures, prints the tables, writes the raw record, and makes docs/performance.md anew. `--quick` is a smoke run: small
- * counts, one trial, a record marked quick under bench/record/tmp, docs untouched.
+ * counts, one trial, a record marked quick under bench/record/tmp, docs untouched. `--list` says what there is and about how long it takes.
  */
 import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ import { prepare } from './peers/write-loop.mjs';
 import { writeReport } from './report.mjs';
 import { rows } from './rows.mjs';
 
-const USAGE = `usage: node bench/run.mjs [--rows ${rows.map((row) => row.id).join(',')}] [--trials 5] [--quick] [--record <directory>] [--tmp <directory>]`;
+const USAGE = `usage: node bench/run.mjs [--rows ${rows.map((row) => row.id).join(',')}] [--trials 5] [--quick] [--list] [--record <directory>] [--tmp <directory>]`;
 
 function readArguments() {
   const { values } = parseArgs({
@@ -23,17 +23,19 @@ function readArguments() {
       rows: { type: 'string' },
       trials: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
       record: { type: 'string' },
       tmp: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   const wanted = values.rows?.split(',') ?? rows.map((row) => row.id);
-  const unknown = wanted.filter((id) => !rows.some((row) => row.id === id));
+  const measures = (row, id) => row.id === id || row.also?.includes(id) === true;
+  const unknown = wanted.filter((id) => !rows.some((row) => measures(row, id)));
   if (unknown.length > 0) throw new Error(`no row ${unknown.join(', ')}`);
   const rounds = Number(values.trials ?? (values.quick ? 1 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error('--trials wants a whole number from 1');
-  return { ...values, rounds, chosen: rows.filter((row) => wanted.includes(row.id)) };
+  return { ...values, rounds, chosen: rows.filter((row) => wanted.some((id) => measures(row, id))) };
 }
 
 async function main() {
@@ -46,6 +48,10 @@ async function main() {
   }
   if (options.help) {
     process.stdout.write(`${USAGE}\n`);
+    return 0;
+  }
+  if (options.list) {
+    process.stdout.write(listOf(options.chosen, options.rounds));
     return 0;
   }
   const say = (text) => process.stderr.write(`${text}\n`);
@@ -86,6 +92,16 @@ async function main() {
   } finally {
     workspace.close();
   }
+}
+
+/** Durations are those of the machine that the records describe, and no more than a hint. */
+function listOf(chosen, rounds) {
+  const minutes = (seconds) => `${((seconds * rounds) / 60).toFixed(1)} min`;
+  const lines = chosen.map(
+    ({ id, title, secondsPerRound }) => `${id.padEnd(6)}${minutes(secondsPerRound).padStart(9)}  ${title}`,
+  );
+  const all = minutes(chosen.reduce((sum, row) => sum + row.secondsPerRound, 0));
+  return `${lines.join('\n')}\n${'all'.padEnd(6)}${all.padStart(9)}  with ${rounds} trials\n`;
 }
 
 /** Directories of this machine are nobody's business. */

@@ -10,6 +10,8 @@ const SUBJECTS = {
   fallback: ['everysec', { backend: 'fallback' }],
   'native-plain': ['everysec', { backend: 'native', aofChecksum: false }],
   'fallback-plain': ['everysec', { backend: 'fallback', aofChecksum: false }],
+  'redis-server': ['servers', { server: 'redis-server' }],
+  'bare-server': ['servers', { server: 'bare-server' }],
 };
 
 const { subject, measure, params } = JSON.parse(process.argv[2] ?? '{}');

@@ -16,12 +16,21 @@ export function throughput(count, bytes, seconds) {
  */
 export function cpuSeconds() {
   const usage = process.cpuUsage();
+  return { all: (usage.user + usage.system) / 1e6, loop: cpuSecondsIn(`/proc/self/task/${process.pid}/stat`) };
+}
+
+/** The same of another process, all its threads. */
+export function cpuSecondsOf(pid) {
+  return cpuSecondsIn(`/proc/${pid}/stat`);
+}
+
+function cpuSecondsIn(path) {
   try {
-    const stat = readFileSync(`/proc/self/task/${process.pid}/stat`, 'latin1');
+    const stat = readFileSync(path, 'latin1');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { all: (usage.user + usage.system) / 1e6, loop: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND };
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
   } catch {
-    return { all: (usage.user + usage.system) / 1e6, loop: null };
+    return null;
   }
 }
 

@@ -42,11 +42,12 @@ export function makeContext({ workspace, rounds, isQuick, say }) {
     }
   }
 
-  /** Files for reading rows: `{ source, ... }`, or null where the backend does not run here. */
-  async function prepareSource(subject, params) {
+  /** Files for reading rows: `{ source, remove(), ... }`, or null where the backend does not run here. */
+  async function prepareSource(subject, params, measure = 'prepare') {
     const source = workspace.makeDirectory('source');
-    const result = await runTrial(subject, 'prepare', { ...params, source });
-    return result.unavailable === undefined ? { source, ...result } : null;
+    const result = await runTrial(subject, measure, { ...params, source });
+    if (result.unavailable !== undefined) return null;
+    return { source, ...result, remove: () => rmSync(source, { recursive: true, force: true }) };
   }
 
   return { compare, prepareSource, measurements, isQuick, rounds, say };

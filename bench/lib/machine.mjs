@@ -26,6 +26,7 @@ export function describeVersions() {
   for (const peer of PEERS) versions[peer] = versionOfPackage(peer);
   versions.commit = git('rev-parse', '--short', 'HEAD');
   versions.isTreeClean = git('status', '--porcelain', '--untracked-files=no') === '';
+  versions['redis-server'] = /v=(\S+)/.exec(output('redis-server', ['--version']) ?? '')?.[1] ?? null;
   versions.cargo = output('cargo', ['--version']);
   return versions;
 }

@@ -18,6 +18,14 @@ export function bandwidthText(value) {
   return value >= 1e9 ? `${(value / 1e9).toFixed(2)} GB/s` : `${(value / 1e6).toFixed(0)} MB/s`;
 }
 
+export function millisecondsText(value) {
+  return Number.isFinite(value) ? `${value.toFixed(value < 10 ? 2 : 1)} ms` : 'not run';
+}
+
+export function mebibytesText(value) {
+  return Number.isFinite(value) ? `${(value / 2 ** 20).toFixed(0)} MiB` : 'not run';
+}
+
 export function line({ what, subject, figure, reference = '', ratio = '', target = '', met = null }) {
   return { what, subject, figure, reference, ratio, target, met };
 }
@@ -54,6 +62,20 @@ export function limitLine({ what, subject, value, text, target, targetText = Str
     reference,
     target: `<= ${targetText}`,
     met: Number.isFinite(value) ? value <= target : null,
+  });
+}
+
+/** subject / reference in the same round, to stay at or under `target`. */
+export function ratioLimitLine({ measurement, what, subject, reference, referenceName = reference, target, metric, show }) {
+  const ratio = pairedRatio(measurement, subject, reference, metric);
+  return line({
+    what,
+    subject,
+    figure: show(measurement, subject),
+    reference: `${referenceName} ${show(measurement, reference)}`,
+    ratio: ratioText(ratio),
+    target: target === undefined ? '' : `<= ${target}`,
+    met: target === undefined || !Number.isFinite(ratio) ? null : ratio <= target,
   });
 }
 

@@ -5,6 +5,7 @@ import { line } from '../lib/verdict.mjs';
 export const row = {
   id: 'calls',
   title: 'One call on the event loop',
+  secondsPerRound: 10,
   method:
     'Package `benchmark`, cycles of 4096 calls, a turn of the event loop and back-pressure between them, policy everysec. With large values the ' +
     "disk's bandwidth shows through.",

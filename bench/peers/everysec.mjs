@@ -21,7 +21,9 @@ const TURN_COMMANDS = 4096;
 const FILL_COMMANDS = 2 ** 18;
 
 export { calls } from '../micro/calls.mjs';
-export { frozenEmbedded, frozenServer } from './frozen-disk.mjs';
+export { frozenEmbedded } from './frozen-disk.mjs';
+export { frozenServer, rewriteUnderLoad, serverLoad, startToReady } from './servers.mjs';
+export { prepareKeys, prepareMixed } from './sources.mjs';
 
 /** A host without data: the rows of the engine measure the log and not somebody's Map. */
 export const emptyHost = {

@@ -4,6 +4,7 @@ import { ratioLine, showBoth } from '../lib/verdict.mjs';
 export const row = {
   id: 'P2',
   title: 'Appending RESP bytes with appendRaw, one call per command',
+  secondsPerRound: 15,
   method: 'The records of P1 as bytes: `appendRaw(0, bytes, start, end)` per command, each one validated. Otherwise as P1.',
   async run({ compare, isQuick }) {
     await compare('append', {

@@ -12,6 +12,7 @@ const TARGETS = [
 export const row = {
   id: 'P1',
   title: 'Appending from JavaScript strings, everysec, to the last byte written',
+  secondsPerRound: 70,
   method:
     'SET with keys of 16 and values of 32 characters, taken from a pool of 65,536 pairs made beforehand, one `append` per command, waiting for ' +
     '`drain` whenever `writable` is false. The clock stops when a second reader of the file system sees the last record. The write loop ' +

@@ -13,6 +13,7 @@ const COMMANDS_IN_16_KIB = 218;
 export const row = {
   id: 'P13',
   title: 'Checksums on, beside checksums off',
+  secondsPerRound: 50,
   method:
     'Append as P1 and loading (start to ready of the embedded store; 375 MB), with `aof-checksum` on and off, alternating; and loading for a host that keeps ' +
     'nothing, so that reading, checking and parsing are all there is. Growth: the log after ' +

@@ -9,6 +9,7 @@ const LOOP_P99_MS = 5;
 export const row = {
   id: 'P3',
   title: 'Durable appends: 64 and 256 in flight, each waiting for its own sync, policy always',
+  secondsPerRound: 65,
   method:
     'Closed loop: each of 64 (256) clients appends one record and awaits `synced(lsn)` before its next. lmdb in two ways, each client ' +
     'awaiting `flushed` after its own put, and as many puts at once followed by one wait for `flushed`; the faster one is the reference. classic-level with ' +

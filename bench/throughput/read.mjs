@@ -11,6 +11,7 @@ const KINDS = {
 export const row = {
   id: 'P12',
   title: 'Reading a log, every byte validated, nothing applied',
+  secondsPerRound: 15,
   method:
     '`for await (const batch of AppendOnlyFile.read(dir))`: 375 MB of 75-byte records and 410 MB of records with 4 KiB values, checksums on, in the page ' +
     'cache. The reference reads the same files with fs.readSync, 1 MiB a call, and looks at nothing.',

@@ -6,10 +6,11 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-const HELP = `usage: everysec bench [--rows P1,P2,...] [--trials 5] [--quick]
+const HELP = `usage: everysec bench [--rows P1,P2,...] [--trials 5] [--quick] [--list]
 
 Measures the rows of docs/performance.md on this machine, prints their tables and, unless --quick, writes the raw record
-under bench/record and docs/performance.md anew. Needs a clone of the repository with its development dependencies.
+under bench/record and docs/performance.md anew. --list names the rows and about how long each takes. Needs a clone of the
+repository with its development dependencies; rows that compare with redis-server need that too.
 `;
 
 /** From dist/cjs/cli, where this file runs. */
