@@ -14,8 +14,6 @@ export { rewriteUnderLoad } from './rewrite-under-load.mjs';
 
 /** Share of the measured requests that goes before them, so that code is compiled and most keys exist. */
 const WARM_UP = 0.25;
-/** After a load the collector still has work; what is resident then is what stays. */
-const REST_MS = 1000;
 
 /**
  * 50 clients of redis-benchmark send `requests` of each of `commands`, one after the other. Returns for each the rate, its
@@ -40,8 +38,11 @@ export async function serverLoad({ dir, server = 'everysec', backend, directives
   }
 }
 
-/** From the start of the process to its first PONG, with `source` as its directory, in the page cache; and the CPU time and memory that it has taken. */
-export async function startToReady({ dir, source, keys, server = 'everysec', backend, directives }) {
+/**
+ * From the start of the process to its first PONG, with `source` as its directory, in the page cache; and the CPU time and memory that
+ * it has taken. After a load a collector still has work: what is resident `restSeconds` later is what stays.
+ */
+export async function startToReady({ dir, source, keys, restSeconds, server = 'everysec', backend, directives }) {
   cpSync(source, dir, { recursive: true });
   execFileSync('sync', ['-f', dir]);
   readAll(filesIn(dir));
@@ -51,7 +52,7 @@ export async function startToReady({ dir, source, keys, server = 'everysec', bac
     const seconds = await running.untilReady();
     const serverCpuSeconds = cpuSecondsOf(running.pid);
     const atReady = memoryOf(running.pid);
-    await sleep(REST_MS);
+    await sleep(restSeconds * 1000);
     const { rssBytes, peakRssBytes } = memoryOf(running.pid);
     const connection = await connectTo(running.port);
     const size = Number((await connection.ask('DBSIZE')).slice(1));

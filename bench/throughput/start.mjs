@@ -26,7 +26,11 @@ export const row = {
       const made = (await prepareSource('native', { keys }, prepare)) ?? (await prepareSource('fallback', { keys }, prepare));
       if (made === null) continue;
       const { remove, ...source } = made;
-      await compare(name, { measure: 'startToReady', params: { ...source, keys }, subjects: SUBJECTS });
+      await compare(name, {
+        measure: 'startToReady',
+        params: { ...source, keys, restSeconds: isQuick ? 0 : 1 },
+        subjects: SUBJECTS,
+      });
       remove();
     }
   },

@@ -31,7 +31,7 @@ const isChecked = process.env.CI === 'true';
 afterAll(removeTempDirs);
 
 describe('bench/run.mjs --quick', () => {
-  it('runs every row with every subject that can run here, and records all trials as quick', { timeout: 240_000 }, () => {
+  it('runs every row with every subject that can run here, and records all trials as quick', { timeout: 480_000 }, () => {
     const { record, tables } = runQuick();
     expect(record.isQuick).toBe(true);
     expect(Object.keys(record.rows)).toEqual([
