@@ -1,13 +1,16 @@
 /**
- * A whole store on a simulated disk, over the TypeScript backend, for rewrites that are stepped through: every look at the clock takes
- * a little time, so that a walk of a few hundred keys has many slices, and nothing else moves but by drive().
+ * A whole store for rewrites that are stepped through: every look at the clock takes a little time, so that a walk of a few hundred keys
+ * has many slices, and nothing else moves but by drive(). On a simulated disk over the TypeScript backend, or in any other place.
  *
  * dataOf() is the data as it is stored, with the exact expiry times that DEBUG DIGEST leaves out; loadOf() what a start finds in files.
  */
+import type { Backend } from '../../src/backend/backend.js';
 import { createFallbackBackend } from '../../src/backend/fallback/fallback-backend.js';
 import { guardBackend } from '../../src/backend/guarded-backend.js';
 import { Config } from '../../src/config/config.js';
 import type { ConfigOptions } from '../../src/config/option-names.js';
+import type { Env } from '../../src/env/env.js';
+import type { Files } from '../../src/env/files.js';
 import type { SnapshotReader } from '../../src/host.js';
 import { computeDigest } from '../../src/keyspace/digest.js';
 import { type KeyspaceSnapshot, NO_EXPIRY } from '../../src/keyspace/keyspace.js';
@@ -31,7 +34,21 @@ const LOOK_MS = 0.2;
 /** Each life is a process of its own, which draws names of its own, also over the files of another; all others are dead by then. */
 let lives = 0;
 
-class LookingEnv extends ManualEnv<SimFiles> {
+/** Where a rig works. */
+export interface RigPlace {
+  readonly dir: string;
+  readonly makeBackend: (env: Env) => Backend;
+  /** Lets what is under way come to an end: promises alone, or threads and a disk too. */
+  readonly turn: () => Promise<void>;
+}
+
+const SIMULATED: RigPlace = {
+  dir: DIR,
+  makeBackend: (env) => guardBackend(createFallbackBackend(env)),
+  turn: () => new Promise((resolve) => void setImmediate(resolve)),
+};
+
+class LookingEnv<F extends Files> extends ManualEnv<F> {
   private readonly life = ++lives;
   /** Of now, so that real servers find what expires in an hour alive. */
   override readonly epochMs = Math.floor(Date.now() / 1000) * 1000;
@@ -68,8 +85,8 @@ export interface CutData {
   isOver: boolean;
 }
 
-export class RewriteRig {
-  readonly env: LookingEnv;
+export class RewriteRig<F extends Files = SimFiles> {
+  readonly env: LookingEnv<F>;
   readonly store: Store;
   readonly config: Config;
   /** Each snapshot that was begun, in order. */
@@ -81,16 +98,18 @@ export class RewriteRig {
   private readonly argv = new Argv();
 
   constructor(
-    readonly files: SimFiles = new SimFiles(DIR),
+    readonly files: F,
     options: ConfigOptions = {},
+    private readonly place: RigPlace = SIMULATED,
   ) {
+    const { dir, makeBackend } = place;
     this.env = new LookingEnv(files);
-    this.config = Config.fromOptions({ appendonly: true, appendfsync: 'always', hz: 100, ...options, dir: DIR });
+    this.config = Config.fromOptions({ appendonly: true, appendfsync: 'always', hz: 100, ...options, dir });
     const { env, config } = this;
     this.store = new Store({
       env,
       config,
-      backend: guardBackend(createFallbackBackend(env)),
+      backend: makeBackend(env),
       random: () => 0.5,
       usedMemory: () => 0,
     });
@@ -99,8 +118,12 @@ export class RewriteRig {
     this.watchCuts();
   }
 
-  static async opened(files?: SimFiles, options?: ConfigOptions): Promise<RewriteRig> {
-    const rig = new RewriteRig(files, options);
+  static opened(files: SimFiles = new SimFiles(DIR), options?: ConfigOptions): Promise<RewriteRig> {
+    return RewriteRig.openedAt(SIMULATED, files, options);
+  }
+
+  static async openedAt<F extends Files>(place: RigPlace, files: F, options?: ConfigOptions): Promise<RewriteRig<F>> {
+    const rig = new RewriteRig(files, options, place);
     const outcome = await rig.drive(rig.store.open());
     if (outcome !== 'resolved') throw new Error(`open: ${outcome}\n${rig.env.logged.join('\n')}`);
     return rig;
@@ -141,7 +164,7 @@ export class RewriteRig {
 
   async step(ms: number, between: () => void = () => {}): Promise<void> {
     this.env.turn();
-    await new Promise<void>((resolve) => void setImmediate(resolve));
+    await this.place.turn();
     between();
     if (ms > 0) this.env.advance(ms);
   }
@@ -159,7 +182,7 @@ export class RewriteRig {
   }
 
   /** Names in the AOF directory and temporary files in `dir` that a running log has no use for. */
-  leftovers(): string[] {
+  leftovers(this: RewriteRig): string[] {
     const manifest = this.files.content(MANIFEST) ?? '';
     const named = [...manifest.matchAll(/^file (\S+) /gm)].map(([, name]) => `${AOF_DIR}/${name}`);
     const isWanted = (path: string) =>
