@@ -238,9 +238,13 @@ export class OpenLog {
     for (const wake of this.#lookers.splice(0)) wake();
   }
 
-  /** A change of files that cannot be finished is not tried again: the log is about to be closed. */
+  /**
+   * The log is about to be closed: neither a change of files that cannot be finished nor the roll that it waits for is tried again. The one
+   * would wait for ever for the other on a disk that stays broken.
+   */
   hurry(): void {
     this.#isEnding = true;
+    this.#health?.finish();
     for (const wake of this.#lookers.splice(0)) wake();
   }
 
@@ -351,7 +355,6 @@ export class OpenLog {
    */
   async #drain(health: LogHealth): Promise<void> {
     const flusher = this.#flusher;
-    health.finish();
     flusher.look();
     if (flusher.appendedLsn > flusher.syncedLsn) this.#env.logger.log('notice', 'Calling fsync() on the AOF file.');
     // A waiter: asked for again after a roll, unlike a flush.

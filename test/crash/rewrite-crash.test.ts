@@ -404,6 +404,30 @@ describe('a fault at one operation of a rewrite', () => {
     await recover(rig.files.afterKill(), { where: 'after it', acked: scene.sent, sent: scene.sent, mayBeNothing: false }, true);
   });
 
+  it('close() comes to an end while the cut waits for a roll that no disk lets succeed', async () => {
+    const scene = await Scene.open();
+    const { rig } = scene;
+    rig.onCut = () => {
+      scene.unit();
+      rig.files.failNext(/^datasync .*incr/, 'EIO', { times: Number.POSITIVE_INFINITY });
+    };
+    let outcome = '';
+    rig.store.engine.rewrite().then(
+      () => (outcome = 'resolved'),
+      (error: { code: string }) => (outcome = error.code),
+    );
+    for (let i = 0; i < 100; i++) await rig.step(50);
+    expect([rig.cuts.length, outcome, rig.store.engine.state]).toEqual([1, '', 'degraded']);
+    expect(await rig.close()).toMatch(/^AOF_/);
+    expect(outcome).toMatch(/^AOF_/);
+    rig.files.heal();
+    await recover(
+      rig.files.afterKill(),
+      { where: 'after close()', acked: scene.acked, sent: scene.sent, mayBeNothing: false },
+      true,
+    );
+  });
+
   it('history whose removal cannot be made durable stays in the manifest, and goes at the next start', async () => {
     const scene = await Scene.open();
     const { files } = scene.rig;
