@@ -1,4 +1,5 @@
 /** Opens a directory that a run of the sweep left, without any fault, and says what is wrong with it: I1 to I5. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import '../quiet-engine-log.js';
@@ -33,6 +34,7 @@ export async function complaintAfterRecovery(
     first.append('log', `${AFTER},`);
     await first.synced();
     await first.close();
+    wrong ??= leftoverComplaint(dir);
     if (wrong !== null || rounds === 1) return wrong;
     const second = await open({ dir, backend });
     const again = parseList(second.get('log') ?? '');
@@ -42,6 +44,17 @@ export async function complaintAfterRecovery(
   } catch (error) {
     return `cannot be opened: ${error instanceof Error ? error.stack : String(error)}`;
   }
+}
+
+/** A file of a generation that the manifest does not know, or one that was never finished. */
+function leftoverComplaint(dir: string): string | null {
+  const directory = join(dir, 'appendonlydir');
+  const manifest = readFileSync(join(directory, 'appendonly.aof.manifest'), 'utf8');
+  const isOurs = (name: string) => /^temp[-_]|\.(base|incr)\.aof$/.test(name) && !name.includes('.corrupt-');
+  const left = [...readdirSync(dir), ...readdirSync(directory)].filter(
+    (name) => isOurs(name) && !manifest.includes(`file ${name} `),
+  );
+  return left.length === 0 ? null : `left over: ${left.join(' ')}`;
 }
 
 type Store = Awaited<ReturnType<typeof open>>;

@@ -11,7 +11,7 @@ import { fillerOf } from './recovered-store.js';
 import type { OperationKind } from './sweep-journal.js';
 import type { SweepJob } from './sweep-runner.js';
 
-export const SCENES = ['life', 'roll', 'switch', 'upgrade', 'torn'] as const;
+export const SCENES = ['life', 'roll', 'switch', 'upgrade', 'torn', 'rewrite', 'rewrite and roll'] as const;
 export type SceneName = (typeof SCENES)[number];
 
 export interface Scene {
@@ -97,6 +97,11 @@ export async function makeScene(name: SceneName, directory: string, backend: Bac
     await makeTorn(template, backend);
     leaveStaleLock(join(template, 'appendonlydir'));
     return { ...scene, before: [0, 1], kinds: kinds.set(1, 'unit') };
+  }
+  if (name === 'rewrite and roll') {
+    // The first file that begins at a cut: its first sync fails while the base is being written, or right after.
+    const action = { do: 'fail', errno: 'EIO' } as const;
+    return { ...scene, standing: { kinds: ['fdatasync'], part: '.2.incr.', first: 1, last: 1, action } };
   }
   if (name === 'roll') {
     const action = { do: 'fail', errno: 'EIO' } as const;

@@ -63,6 +63,7 @@ class Run {
 
   async scene() {
     if (this.job.scene === 'switch') return this.switches();
+    if (this.job.scene.startsWith('rewrite')) return this.rewrites();
     const first = await this.open();
     const isFresh = this.job.scene === 'life' || this.job.scene === 'roll';
     await this.do(first, 'single');
@@ -80,6 +81,29 @@ class Run {
     const second = await this.open();
     await this.do(second, 'single');
     await this.sync(second);
+    await this.do(second, 'unit');
+    await this.close(second);
+  }
+
+  /** Writes come in before, during and after each of two rewrites. */
+  async rewrites() {
+    const first = await this.open();
+    await this.do(first, 'single');
+    await this.do(first, 'unit');
+    await this.do(first, 'huge');
+    await this.sync(first);
+    for (let times = 0; times < 2; times++) {
+      const rewriting = this.rewrite(first);
+      rewriting.catch(() => {});
+      await this.do(first, 'single');
+      await this.sync(first);
+      await this.do(first, 'unit');
+      await rewriting;
+      await this.do(first, 'single');
+      await this.sync(first);
+    }
+    await this.close(first);
+    const second = await this.open();
     await this.do(second, 'unit');
     await this.close(second);
   }
@@ -151,6 +175,27 @@ class Run {
       note(`s ${upTo}`);
     } catch (error) {
       if (!(error instanceof StillWaiting)) this.typed('synced', error);
+    }
+  }
+
+  /** What a fault ends is done by another one, without a restart. */
+  async rewrite(store) {
+    for (let failures = 0; ; ) {
+      try {
+        return await this.settled('rewrite', store.rewrite(), true);
+      } catch (error) {
+        if (error instanceof StillWaiting) return;
+        this.typed('rewrite', error);
+        if (this.job.mode === 'stuck') return;
+        this.heal();
+        // A roll is waited for.
+        if (error.code !== 'AOF_BUSY' && failures++ > 0) {
+          this.complaints.push(`rewrite failed again: ${error.stack}`);
+          return;
+        }
+        await this.recovered(store);
+        await pause(POLL_MS);
+      }
     }
   }
 
@@ -247,6 +292,7 @@ async function openEmbedded({ dir, policy, backend }) {
       return null;
     },
     synced: () => store.synced(),
+    rewrite: () => store.rewrite(),
     isOn: () => true,
     state: () => /aof_state:(\w+)/.exec(store.info('persistence'))?.[1],
     close: () => store.close(),
