@@ -151,7 +151,7 @@ export class Engine extends EventEmitter<EngineEvents> {
       if (this.#settings.appendonly) {
         await this.#fileSet.acquire();
         loaded = await traceLoad(this.#settings.dir, () => this.#load());
-        await this.#openForAppend();
+        await this.#openForAppend(loaded);
       } else {
         await this.#fileSet.refuseUnreadableSnapshot();
       }
@@ -510,8 +510,13 @@ export class Engine extends EventEmitter<EngineEvents> {
     if (this.#abort.signal.aborted) throw new AofError('AOF_ABORTED', `opening ${dir} was aborted`, { path: dir });
   }
 
-  async #openForAppend(): Promise<void> {
-    const { log, bytesOnDisk } = await this.#fileSet.openForAppend(this.#lsn, () => this.#log?.look());
+  async #openForAppend({ doubt }: LoadedDataset): Promise<void> {
+    const { log, bytesOnDisk } = await this.#fileSet.openForAppend({
+      lsn: this.#lsn,
+      doubt,
+      signal: this.#abort.signal,
+      onProgress: () => this.#log?.look(),
+    });
     this.#adoptLog(log, this.#lsn).watch(this.#fileSet);
     this.#size.count(bytesOnDisk, this.#written);
     this.#size.rewritten(this.#fileSet.baseBytes);
@@ -565,6 +570,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     } finally {
       await this.#letGo(closedEarly());
     }
+    await this.#fileSet.noteCleanClose();
   }
 
   /** After an opening that failed: its error is the one to tell. */

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import type { Backend, BlockLog } from '../backend/backend.js';
 import type { Env } from '../env/env.js';
 import { AofError, errnoCode, toAofError } from '../errors.js';
-import type { DatasetFile } from './load/dataset-loader.js';
+import type { DatasetFile, LoadedFile } from './load/dataset-loader.js';
+import { renewFile } from './load/renew.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
 import { DirectoryGuard } from './manifest/directory-guard.js';
-import { baseName, nextBaseSeq, tempBaseName } from './manifest/file-names.js';
-import { filesToLoad, isEmpty, lastIncr, type Manifest, withNewBase, withNewIncr, withoutHistory } from './manifest/manifest.js';
+import { baseName, nextBaseSeq, tempBaseName, tempIncrName } from './manifest/file-names.js';
+import { filesToLoad, isEmpty, lastIncr, type Manifest, withClean, withNewBase, withNewIncr, withoutHistory } from './manifest/manifest.js';
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
 import { clearOrphans } from './orphans.js';
@@ -22,6 +23,15 @@ export interface OpenedLog {
   readonly log: BlockLog;
   /** Base and incrs together, when the log was opened. */
   readonly bytesOnDisk: number;
+}
+
+export interface OpenForAppendOptions {
+  /** Of the next payload byte. */
+  readonly lsn: number;
+  /** What loading has told of the last file; null: it is durable. */
+  readonly doubt: LoadedFile | null;
+  readonly signal: AbortSignal;
+  readonly onProgress: () => void;
 }
 
 /** A base that is being written, and the name that it will have. */
@@ -123,6 +133,24 @@ export class FileSet {
     await lock?.release();
   }
 
+  /** After a close with everything synced. Where the manifest cannot be written, the next start writes the file again. */
+  async noteCleanClose(): Promise<void> {
+    if (this.#segments === null) return;
+    try {
+      await this.#noteClean();
+    } catch (error) {
+      const { message } = toAofError(error, 'cannot note that all is synced in', this.currentPath);
+      this.#env.logger.log('warning', message);
+    }
+  }
+
+  /** All of the last file is durable, and nothing is appended now: the next start need not write it again. */
+  async #noteClean(): Promise<void> {
+    const { name } = this.segments.currentSegment;
+    const { size } = await this.#env.files.lstat(this.currentPath);
+    await this.#openManifests().edit((manifest) => withClean(manifest, name, size));
+  }
+
   /** The incr files of the open log. */
   get segments(): Segments {
     this.#segments ??= new Segments({
@@ -156,18 +184,23 @@ export class FileSet {
         lsn: file.lsn,
         endOffset: file.cut,
         isChecksummed: file.sum === 1,
+        cleanBytes: file.clean,
       } as const;
     });
   }
 
-  /** After loading: the last incr, or a first base and incr where there is nothing yet. On return the manifest names the file. */
-  async openForAppend(lsn: number, onProgress: () => void): Promise<OpenedLog> {
+  /**
+   * After loading: the last incr, or a first base and incr where there is nothing yet. On return the manifest names the file, and what was
+   * loaded is durable, the last file's `doubt` too.
+   */
+  async openForAppend({ lsn, doubt, signal, onProgress }: OpenForAppendOptions): Promise<OpenedLog> {
     const manifests = this.#openManifests();
     const segments = this.segments;
     await segments.finishAllCuts();
     const { dir, appendfilename } = this.#settings;
     const { current: manifest } = manifests;
     await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });
+    await this.#settleLoaded(doubt, signal);
     if (isEmpty(manifests.current)) await this.#createFirstBase(manifests);
     const last = lastIncr(manifests.current);
     if (last === null) {
@@ -178,7 +211,8 @@ export class FileSet {
     } else {
       this.#env.logger.log('notice', `Opening AOF incr file ${last.name} on server start`);
       segments.adopt({ name: last.name, seq: last.seq, lsn: last.lsn ?? 0, isNamed: true });
-      await this.#syncLoaded();
+      if (doubt === null) await this.#syncLoaded();
+      else await this.#noteClean();
     }
     const log = await this.#openLog(lsn, onProgress);
     await this.collectHistory();
@@ -186,9 +220,17 @@ export class FileSet {
   }
 
   /**
-   * What was loaded counts as synced from now on, and blocks that follow testify it. After kill -9 it may have been in the page
-   * cache only.
+   * What was loaded counts as synced from now on, and blocks that follow testify it. After kill -9 it may have been in the page cache
+   * only: dirty, so that a sync brings it to the disk, or, where a sync had failed, clean, so that only a fresh file does.
    */
+  async #settleLoaded(doubt: LoadedFile | null, signal: AbortSignal): Promise<void> {
+    if (doubt === null) return;
+    this.#env.logger.log('notice', `Nobody noted that all of ${doubt.path} is synced: its ${doubt.bytes} bytes are written again`);
+    const temp = join(this.#directory, tempIncrName(this.#settings.appendfilename));
+    await renewFile({ files: this.#env.files, backend: this.#backend, temp, loaded: doubt, signal });
+  }
+
+  /** After a torn tail was cut back to what was clean. */
   async #syncLoaded(): Promise<void> {
     const path = this.currentPath;
     try {

@@ -5,6 +5,7 @@
 import { type BlockLog, BlockLogFault, Status } from '../backend/backend.js';
 import type { Env } from '../env/env.js';
 import { AofError } from '../errors.js';
+import { errnoText, isDiskFull } from './errno-text.js';
 import { Flusher } from './flush/flusher.js';
 import { type LogCondition, LogHealth } from './health/log-health.js';
 import { Propagator } from './propagate/propagator.js';
@@ -320,8 +321,8 @@ export class OpenLog {
   // ----------------------------------------------------------------------------------------------------- end
 
   /**
-   * Everything appended is synced and a clean-close mark is written, or is about to be when close() is called. Nothing more is
-   * appended from the call on. Rejects with the reason where that cannot be.
+   * Everything appended is synced, and a clean-close mark is. Nothing more is appended from the call on. Rejects with the reason where
+   * that cannot be.
    */
   async finish(): Promise<void> {
     const health = this.#health;
@@ -330,8 +331,11 @@ export class OpenLog {
     this.#propagator = null;
     this.hurry();
     await this.#drain(health);
+    // Nothing is worth a roll any more.
+    await health.close();
     this.#log.mark('c');
     this.#log.flush(true);
+    await this.#untilMarked();
   }
 
   /** Ends what is under way and closes the file; whoever waits gets this error. */
@@ -371,6 +375,23 @@ export class OpenLog {
       // A roll may also be given up after the log has gone on in its new file, and then there is no fault any more.
       if (trouble !== null && (flusher.fault !== BlockLogFault.none || health.isGivenUp)) throw trouble;
       await new Promise<void>((resolve) => void this.#wakers.push(resolve));
+    }
+  }
+
+  /** The mark has no LSN of its own: it is synced when nothing is left to be written or synced. */
+  async #untilMarked(): Promise<void> {
+    const flusher = this.#flusher;
+    for (;;) {
+      flusher.look();
+      if (flusher.fault !== BlockLogFault.none) {
+        const text = errnoText(flusher.faultErrno);
+        throw new AofError(
+          isDiskFull(flusher.faultErrno) ? 'AOF_DISK_FULL' : 'AOF_IO',
+          `the clean-close mark of the append only file could not be made durable: ${text}; everything before it is`,
+        );
+      }
+      if (this.status[Status.isWriting] === 0 && this.status[Status.isSyncing] === 0) return;
+      await new Promise<void>((resolve) => void this.#lookers.push(resolve));
     }
   }
 

@@ -135,8 +135,7 @@ async function runOnce(
   const { rules, dataDir } = runner;
   rmSync(dataDir, { recursive: true, force: true });
   cpSync(scene.template, dataDir, { recursive: true });
-  const strict = new DurableImage(dataDir);
-  const forgiving = new DurableImage(dataDir, { isForgiving: true });
+  const durable = new DurableImage(dataDir);
   runner.clear();
   rules.disarmAll();
   if (scene.standing !== null) rules.arm(scene.standing, 1);
@@ -151,34 +150,25 @@ async function runOnce(
   const wrong = [...result.complaints, ...legal.complaints];
   if (result.isKilled && fired === 0) wrong.push(`killed, and not by the library: ${runner.log}`);
   const trace = parseTrace(runner.trace);
-  strict.replay(trace);
-  forgiving.replay(trace);
+  durable.replay(trace);
   statistics.ran(scene, policy, fault, n, fired > 0, performance.now() - begun, result.errors.length);
 
   // A process that lives and could not remove its lock file has to be gone before anybody else may come.
   if (!result.isKilled && leftLocked(dataDir)) await runner.renew();
-  const seen = new Set([strict.signature('live', 'live')]);
+  const seen = new Set([durable.signature('live', 'live')]);
   statistics.images++;
   const found = await complaintAfterRecovery(dataDir, backend, legal, legal.floor);
   if (found !== null) wrong.push(`after the end of the process ${found}`);
   const powerless = join(home, `power-${dataDir.split('/').at(-2)}`);
-  const lostIn = async (image: DurableImage, names: 'durable' | 'live'): Promise<string | null> => {
-    const signature = image.signature(names, 'durable');
-    if (seen.has(signature)) return null;
+  for (const names of ['durable', 'live'] as const) {
+    const signature = durable.signature(names, 'durable');
+    if (seen.has(signature)) continue;
     seen.add(signature);
     statistics.images++;
     rmSync(powerless, { recursive: true, force: true });
-    image.materialize(powerless, names);
-    return complaintAfterRecovery(powerless, backend, legal, legal.syncedFloor, 1);
-  };
-  for (const names of ['durable', 'live'] as const) {
-    const lost = await lostIn(strict, names);
-    if (lost === null) continue;
-    // What a process could not sync is still in the page cache, and the next one on the same boot takes it for durable.
-    const isKnown = strict.signature(names, 'durable') !== forgiving.signature(names, 'durable');
-    const still = isKnown ? await lostIn(forgiving, names) : lost;
-    if (still === null) statistics.residue++;
-    else wrong.push(`after a power loss, names ${names}: ${still}`);
+    durable.materialize(powerless, names);
+    const lost = await complaintAfterRecovery(powerless, backend, legal, legal.syncedFloor, 1);
+    if (lost !== null) wrong.push(`after a power loss, names ${names}: ${lost}`);
   }
   const journal =
     wrong.length > 0 ? [`journal: ${runner.journal.replaceAll('\n', '; ')} errors: ${result.errors.join('; ')}`] : [];
@@ -199,8 +189,6 @@ class Statistics {
   private errors = 0;
   /** Distinct within their run. */
   images = 0;
-  /** Images that only the loss of what an earlier process failed to sync makes unreadable. */
-  residue = 0;
   private milliseconds = 0;
   private readonly kinds = new Map<string, number>();
   private readonly largest = new Map<string, number>();
@@ -221,7 +209,7 @@ class Statistics {
     const kinds = [...this.kinds].map(([kind, runs]) => `${kind}: ${runs}`).join(', ');
     const largest = [...this.largest].map(([place, n]) => `${place}: ${n}`).join(', ');
     const ms = Math.round(this.milliseconds / Math.max(1, this.runs));
-    return `call sweep: ${backend}, ${this.runs} runs, ${this.met} met their fault, ${this.errors} typed errors, ${this.images} states recovered, ${this.residue} known residue, ${ms} ms each (seed ${seed})
+    return `call sweep: ${backend}, ${this.runs} runs, ${this.met} met their fault, ${this.errors} typed errors, ${this.images} states recovered, ${ms} ms each (seed ${seed})
   faults: ${kinds}
   largest n: ${largest}`;
   }

@@ -94,6 +94,7 @@ const ALWAYS_MET = [
   'checksum: no',
   'end: power loss',
   'end: process gone',
+  'end: process gone, a sync of its log had failed',
   'end: exit',
   'crash: in recovery',
   'crash: in an operation',

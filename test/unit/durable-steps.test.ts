@@ -194,7 +194,7 @@ describe('the order of steps', () => {
     expect(isRead).toBeGreaterThan(isHeld);
   });
 
-  it('of close: everything is synced, then the mark that says so, which is synced too; the lock goes last', async () => {
+  it('of close: everything is synced, then the mark that says so, which is synced too, then the manifest; the lock goes last', async () => {
     const files = new MemoryFiles('/data');
     const { env, engine } = engineOn(files, true);
     await outcome(env, engine.open());
@@ -204,7 +204,7 @@ describe('the order of steps', () => {
     const steps = files.operations
       .filter((step) => /^(write|datasync|close|unlink) /.test(step))
       .map((step) => step.split(' ')[0]);
-    expect(steps).toEqual(['write', 'datasync', 'write', 'datasync', 'close', 'unlink', 'unlink']);
+    expect(steps).toEqual(['write', 'datasync', 'write', 'datasync', 'close', 'write', 'close', 'unlink', 'unlink']);
     expect(files.operations.filter((step) => step.startsWith('unlink')).every((step) => step.includes('lock'))).toBe(true);
   });
 

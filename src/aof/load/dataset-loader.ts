@@ -22,6 +22,8 @@ export interface DatasetFile {
   readonly endOffset: number | undefined;
   /** The manifest says that it begins in checksummed blocks. */
   readonly isChecksummed?: boolean;
+  /** The manifest's `clean`. */
+  readonly cleanBytes?: number | undefined;
 }
 
 export interface LoadedDataset {
@@ -29,11 +31,22 @@ export interface LoadedDataset {
   readonly lsn: number;
   /** Size of the last file now, after a cut. */
   readonly lastFileBytes: number;
+  /** The last file as it was read; null: everything in it is known to be durable. The others were before this one was named. */
+  readonly doubt: LoadedFile | null;
   readonly commands: number;
   /** Commands that the host answered with an error reply: what they were meant to do is not in the data. */
   readonly errors: number;
   readonly foreignBytes: number;
   readonly cuts: readonly CutReport[];
+}
+
+/** What a file held, as far as it counts. */
+export interface LoadedFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly commands: number;
+  readonly firstLsn: number;
+  readonly lsn: number;
 }
 
 export interface CutReport {
@@ -68,11 +81,13 @@ export async function loadDataset(options: DatasetLoaderOptions): Promise<Loaded
   let commands = 0;
   let foreignBytes = 0;
   let lastFileBytes = 0;
+  let doubt: LoadedFile | null = null;
   const cuts: CutReport[] = [];
   for (const [i, file] of files.entries()) {
     const isLast = i === files.length - 1;
     const startedAtMs = env.clock.monotonicMs();
-    const outcome = await readOne(options, file, file.lsn ?? lsn, progress);
+    const firstLsn = file.lsn ?? lsn;
+    const outcome = await readOne(options, file, firstLsn, progress);
     const cut = await settle(options, file, outcome, isLast);
     if (cut !== null) cuts.push(cut);
     // A base counts its own bytes from 0: they are a state, not a part of the log's history.
@@ -80,12 +95,23 @@ export async function loadDataset(options: DatasetLoaderOptions): Promise<Loaded
     commands += outcome.commands;
     foreignBytes += outcome.foreignBytes;
     lastFileBytes = cut === null ? outcome.fileSize : cut.offset;
+    doubt = doubtAbout(file, outcome, cut, firstLsn);
     progress.finishFile(file.sizeBytes);
     const seconds = ((env.clock.monotonicMs() - startedAtMs) / 1000).toFixed(3);
     const what = file.kind === 'single' ? 'append only file' : `${file.kind} file ${file.name}`;
     if (file.sizeBytes > 0) env.logger.log('notice', `DB loaded from ${what}: ${seconds} seconds`);
   }
-  return { lsn, lastFileBytes, commands, errors: progress.errors, foreignBytes, cuts };
+  return { lsn, lastFileBytes, doubt, commands, errors: progress.errors, foreignBytes, cuts };
+}
+
+/**
+ * Only a durable manifest can say that all of a file is durable. A mark at its end does say so of what stands before it, not of itself,
+ * and what is appended to a page that the kernel gave up is lost with it.
+ */
+function doubtAbout(file: DatasetFile, outcome: ReadOutcome, cut: CutReport | null, firstLsn: number): LoadedFile | null {
+  const { lsn, offset: bytes } = cut ?? { lsn: outcome.lsn, offset: outcome.fileSize };
+  if (bytes === 0 || bytes === file.cleanBytes) return null;
+  return { path: file.path, bytes, lsn, firstLsn, commands: outcome.commands - (cut?.commands ?? 0) };
 }
 
 async function readOne(

@@ -33,6 +33,11 @@ export function tempBaseName(appendfilename: string, id: string): string {
   return `temp-${appendfilename}.${id}.base`;
 }
 
+/** Where an incr is written again before it takes its own place. */
+export function tempIncrName(appendfilename: string): string {
+  return `temp-${appendfilename}.incr.aof`;
+}
+
 /** The inverse of baseName and incrName; null for any other name. */
 export function parseFileName(appendfilename: string, name: string): AofFileName | null {
   if (!name.startsWith(`${appendfilename}.`)) return null;
@@ -46,7 +51,7 @@ export function parseFileName(appendfilename: string, name: string): AofFileName
 
 /** Whether the name is a temporary file of ours or of Redis's, for this appendfilename: nothing a manifest can name. */
 export function isTempName(appendfilename: string, name: string): boolean {
-  if (name === tempManifestName(appendfilename) || name === `temp-${appendfilename}.incr.aof`) return true;
+  if (name === tempManifestName(appendfilename) || name === tempIncrName(appendfilename)) return true;
   return name.startsWith(`temp-${appendfilename}.`) && name.endsWith('.base');
 }
 

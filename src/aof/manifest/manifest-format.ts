@@ -65,7 +65,7 @@ const NEWLINE = 0x0a;
 const HASH = 0x23;
 
 /** Optional pairs with decimal values, in the order in which they are written. */
-const NUMBER_KEYS = ['startoffset', 'endoffset', 'cut', 'lsn', 'sum'] as const;
+const NUMBER_KEYS = ['startoffset', 'endoffset', 'cut', 'lsn', 'sum', 'clean'] as const;
 type NumberKey = (typeof NUMBER_KEYS)[number];
 
 /** Takes lines in order and knows what must not come twice. Its methods return the reason for refusing, or null. */

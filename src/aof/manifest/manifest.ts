@@ -24,6 +24,11 @@ export interface ManifestFile {
   readonly lsn?: number;
   /** 1: made to begin in checksummed blocks, so that whatever its first page holds was never meant as plain RESP. Redis ignores the pair. */
   readonly sum?: number;
+  /**
+   * It was this long at a clean close, or when a start had written it again, and all of it was durable. What is appended makes it longer.
+   * Redis ignores the pair.
+   */
+  readonly clean?: number;
 }
 
 export interface Manifest {
@@ -86,6 +91,11 @@ export function withCut(manifest: Manifest, name: string, offset: number): Manif
 /** The file is as long as it counts: the cut has been made. */
 export function withoutCut(manifest: Manifest, name: string): Manifest {
   return withChangedIncr(manifest, name, ({ cut: _, ...file }) => file);
+}
+
+/** The incr of this name has this size, and all of it is durable. */
+export function withClean(manifest: Manifest, name: string, bytes: number): Manifest {
+  return withChangedIncr(manifest, name, (file) => (file.clean === bytes ? file : { ...file, clean: bytes }));
 }
 
 /**

@@ -197,13 +197,23 @@ export const fileOrderings = [
     edits: [{ file: SEGMENTS, from: "env.files.open(path, 'create')", to: "env.files.open(path, 'replace')" }],
   },
   {
+    id: 'doubtful-file-only-synced',
+    rule: 'what nobody noted to be synced is written again before anything is acknowledged behind it',
+    edits: [{ file: FILE_SET, from: '    if (doubt === null) return;\n', to: '    if (doubt === null || signal !== null) return;\n' }],
+  },
+  {
+    id: 'renewed-file-named-before-synced',
+    rule: 'replace files by temp, fsync, rename, fsync directory',
+    edits: [{ file: 'src/aof/load/renew.ts', from: '      await target.sync();\n', to: '' }],
+  },
+  {
     id: 'leftovers-judged-by-an-old-manifest',
     rule: 'what the manifest does not name is judged before new files are made, or by the manifest that names them',
     edits: [
       {
         file: FILE_SET,
-        from: '    await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });\n    if',
-        to: '    if',
+        from: '    await clearOrphans({ env: this.#env, dir, directory: this.#directory, appendfilename, manifest });\n    await this.#settleLoaded',
+        to: '    await this.#settleLoaded',
       },
       {
         file: FILE_SET,

@@ -103,8 +103,8 @@ export const logOrderings = [
     edits: [
       {
         file: OPEN_LOG,
-        from: "    await this.#drain(health);\n    this.#log.mark('c');\n    this.#log.flush(true);\n",
-        to: "    this.#log.mark('c');\n    this.#log.flush(true);\n    await this.#drain(health);\n",
+        from: "    await this.#drain(health);\n    // Nothing is worth a roll any more.\n    await health.close();\n    this.#log.mark('c');\n    this.#log.flush(true);\n",
+        to: "    this.#log.mark('c');\n    this.#log.flush(true);\n    await this.#drain(health);\n    await health.close();\n",
       },
     ],
   },

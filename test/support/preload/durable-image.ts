@@ -18,11 +18,6 @@ interface FileNode {
   lost: Range[];
 }
 
-export interface DurableImageOptions {
-  /** What a failed sync gave up counts as dirty again when the file is opened anew: kinder than Linux is. */
-  readonly isForgiving?: boolean;
-}
-
 type Range = readonly [from: number, to: number];
 type Names = Map<string, number | 'directory'>;
 
@@ -32,10 +27,7 @@ export class DurableImage {
   private readonly durable: Names = new Map();
 
   /** What stands in `root` now counts as durable. */
-  constructor(
-    private readonly root: string,
-    private readonly options: DurableImageOptions = {},
-  ) {
+  constructor(private readonly root: string) {
     this.adopt(root);
   }
 
@@ -114,7 +106,6 @@ export class DurableImage {
         if (other === 'new') this.files.set(inode, { live: Buffer.alloc(0), durable: Buffer.alloc(0), clean: 0, lost: [] });
         if (other === 'new') this.live.set(path, inode);
         if ((offset & constants.O_TRUNC) !== 0) this.truncate(inode, 0);
-        if (this.options.isForgiving === true) this.forgive(inode);
         return;
       case 'write':
         this.write(inode, offset, data);
@@ -135,14 +126,6 @@ export class DurableImage {
         this.live.set(path, 'directory');
         return;
     }
-  }
-
-  private forgive(inode: number): void {
-    const file = this.files.get(inode);
-    const first = file?.lost[0];
-    if (file === undefined || first === undefined) return;
-    file.clean = Math.min(file.clean, first[0]);
-    file.lost = [];
   }
 
   private write(inode: number, offset: number, data: Buffer): void {

@@ -2,8 +2,10 @@
  * One inode, live and durable. `live` is what readers see. What a crash leaves is made of `base`, which is certain, and of the
  * changes since, each of which may be kept, lost or torn until a sync settles it.
  *
- * A sync that failed makes the changes it should have covered doubtful: the kernel has marked the pages clean, so no later sync writes
- * them, although readers still see them and that sync returns 0 (measured on ext4). They may be on disk, or not, for ever.
+ * A sync that failed makes the writes it should have covered doubtful: the kernel has marked the pages clean, so no later sync writes
+ * them, although readers still see them and that sync returns 0 (measured on ext4). They may be on disk, or not, for ever. Nor does it
+ * help to write the same bytes there again: ext4 writes the pages then, into extents that it goes on to hold for never written, and the
+ * sync returns 0 (test/crash/write-again). A size is metadata, which a failed sync of data leaves to the journal and the next sync.
  */
 export type DataChange = (
   | { readonly kind: 'write'; readonly at: number; readonly bytes: Buffer }
@@ -50,16 +52,30 @@ export class Inode {
     this.changes.push({ kind: 'truncate', size, when, state: 'pending' });
   }
 
-  /** What was changed before `when` is certain, unless it is doubtful. */
+  /** What was changed before `when` is certain, unless it is doubtful, or was written to pages of which something is. */
   settle(when: number): void {
-    for (const change of this.changes) if (change.when < when && change.state === 'pending') change.state = 'settled';
+    let given: Array<{ from: number; to: number }> = [];
+    for (const change of this.changes) {
+      if (change.when >= when) break;
+      if (change.kind === 'truncate') {
+        const { size } = change;
+        given = given.filter(({ from }) => from < size).map(({ from, to }) => ({ from, to: Math.min(to, size) }));
+        change.state = 'settled';
+        continue;
+      }
+      const pages = pagesOf(change.at, change.at + change.bytes.length);
+      const isGiven = change.state === 'doubtful' || given.some(({ from, to }) => from < pages.to && to > pages.from);
+      if (isGiven) given.push(pages);
+      if (change.state === 'pending') change.state = isGiven ? 'doubtful' : 'settled';
+    }
     const firstOpen = this.changes.findIndex(({ state }) => state !== 'settled');
     const certain = this.changes.splice(0, firstOpen < 0 ? this.changes.length : firstOpen);
     if (certain.length > 0) this.base = applyChanges(this.base, certain);
   }
 
   doubt(when: number): void {
-    for (const change of this.changes) if (change.when < when && change.state === 'pending') change.state = 'doubtful';
+    for (const change of this.changes)
+      if (change.when < when && change.kind === 'write' && change.state === 'pending') change.state = 'doubtful';
   }
 
   clone(): Inode {
@@ -83,6 +99,12 @@ export class Inode {
     }
     this.length = size;
   }
+}
+
+const PAGE_BYTES = 4096;
+
+function pagesOf(from: number, to: number): { from: number; to: number } {
+  return { from: from - (from % PAGE_BYTES), to: Math.ceil(to / PAGE_BYTES) * PAGE_BYTES };
 }
 
 /** `base` after these, in order; zeros where nothing was written. */

@@ -39,26 +39,12 @@ export async function recoverImage(image: Image, options: RecoverOptions): Promi
   );
 }
 
-/**
- * After a kill: the page cache is still there; a power loss on top of it may take what was never promised.
- *
- * Known gap: where an fdatasync has failed and the process is killed before its roll is over, nobody knows any more that the pages in the
- * cache are not on disk. What the next process appends behind them is synced, and a power loss leaves a hole in front of it: such a
- * directory is opened here, and no power loss follows.
- */
+/** After a kill: the page cache is still there; a power loss on top of it may take what was never promised. */
 export async function recoverKilled(disk: Disk, options: RecoverOptions, leastCommands: number): Promise<Recovered> {
-  if (hasDoubts(disk)) {
-    const { commands, engine } = await openOn(SimFiles.over(disk.clone()), options.config, 1);
-    return { commands, lsn: engine.appendedLsn, nested: 0 };
-  }
   return recover(SimFiles.over(disk.clone()), 1, options, (commands, first, where) => {
     const isPrefix = commands.length >= leastCommands && commands.every((command, i) => command === first[i]);
     if (!isPrefix) throw new Error(`${where}: ${difference(commands, first)}; at least ${leastCommands} were promised`);
   });
-}
-
-function hasDoubts(disk: Disk): boolean {
-  return [...disk.live.values()].some((inode) => inode.changes.some(({ state }) => state === 'doubtful'));
 }
 
 async function recover(

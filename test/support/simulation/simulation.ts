@@ -31,14 +31,6 @@ const ENDS_WITHIN_MS = 300_000;
 const HOLES = /zeros|hole|the end of|all but \d/;
 const POLICIES = ['always', 'everysec', 'no'] as const;
 
-export interface SimulationOptions {
-  /**
-   * After a failed sync of a log the next process finds the same page cache: clean pages that never reached the disk. Otherwise such
-   * a machine is restarted first.
-   */
-  readonly isDoubtKept?: boolean;
-}
-
 export class Simulation {
   readonly situations = new Situations();
   readonly lines: string[] = [];
@@ -59,10 +51,7 @@ export class Simulation {
   /** No block has a checksum line, or not every one. */
   private readonly isPlain: boolean;
 
-  constructor(
-    readonly seed: number,
-    private readonly options: SimulationOptions = {},
-  ) {
+  constructor(readonly seed: number) {
     const random = new Random(seed);
     this.random = random;
     const isStore = random.chance(0.5);
@@ -227,10 +216,9 @@ export class Simulation {
     const isCertain = life.isCacheCertain;
     life.files.die();
     await drained();
-    const withPower = isPowerCut || !(isCertain || this.options.isDoubtKept);
-    this.note(withPower ? 'power loss' : 'the process is gone');
-    this.situations.note(withPower ? 'end: power loss' : 'end: process gone');
-    if (!withPower) return;
+    this.note(isPowerCut ? 'power loss' : 'the process is gone');
+    this.situations.note(isPowerCut ? 'end: power loss' : `end: process gone${isCertain ? '' : ', a sync of its log had failed'}`);
+    if (!isPowerCut) return;
     this.disk = SimFiles.afterPowerLoss(this.someImage());
     this.machine.reboot();
     this.ledger.loseCache();
@@ -503,8 +491,8 @@ const STEPS: readonly Step[] = [
 ];
 
 /** Runs a seed; what it met. */
-export async function simulate(seed: number, options?: SimulationOptions): Promise<Simulation> {
-  const simulation = new Simulation(seed, options);
+export async function simulate(seed: number): Promise<Simulation> {
+  const simulation = new Simulation(seed);
   await simulation.run();
   return simulation;
 }
