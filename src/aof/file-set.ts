@@ -11,7 +11,16 @@ import { renewFile } from './load/renew.js';
 import { acquireDirectoryLock, type DirectoryLock } from './lock/directory-lock.js';
 import { DirectoryGuard } from './manifest/directory-guard.js';
 import { baseName, nextBaseSeq, tempBaseName, tempIncrName } from './manifest/file-names.js';
-import { filesToLoad, isEmpty, lastIncr, type Manifest, withClean, withNewBase, withNewIncr, withoutHistory } from './manifest/manifest.js';
+import {
+  filesToLoad,
+  isEmpty,
+  lastIncr,
+  type Manifest,
+  withClean,
+  withNewBase,
+  withNewIncr,
+  withoutHistory,
+} from './manifest/manifest.js';
 import { ManifestStore } from './manifest/manifest-store.js';
 import { upgradeFromSingleFile } from './manifest/upgrade.js';
 import { clearOrphans } from './orphans.js';
@@ -225,7 +234,10 @@ export class FileSet {
    */
   async #settleLoaded(doubt: LoadedFile | null, signal: AbortSignal): Promise<void> {
     if (doubt === null) return;
-    this.#env.logger.log('notice', `Nobody noted that all of ${doubt.path} is synced: its ${doubt.bytes} bytes are written again`);
+    this.#env.logger.log(
+      'notice',
+      `Nobody noted that all of ${doubt.path} is synced: its ${doubt.bytes} bytes are written again`,
+    );
     const temp = join(this.#directory, tempIncrName(this.#settings.appendfilename));
     await renewFile({ files: this.#env.files, backend: this.#backend, temp, loaded: doubt, signal });
   }

@@ -22,8 +22,6 @@ export interface RenewOptions {
 }
 
 const CHUNK_BYTES = 1024 * 1024;
-/** So much waits for the disk at most: a last fsync of all of it would take long, and starve others. */
-const SYNC_EVERY_BYTES = 32 * 1024 * 1024;
 
 /** On return the file is durable with all that was loaded from it. Rejects with a typed error, and then it is as it was. */
 export async function renewFile(options: RenewOptions): Promise<void> {
@@ -61,16 +59,12 @@ async function copy({ files, temp, loaded, signal }: RenewOptions): Promise<void
 
 async function copyBytes(source: FileHandle, target: FileHandle, size: number, look: () => void): Promise<void> {
   const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size));
-  let syncedBytes = 0;
   for (let at = 0; at < size; ) {
     look();
     const read = await source.read(chunk, 0, Math.min(chunk.length, size - at), at);
     if (read === 0) return;
     for (let done = 0; done < read; ) done += await target.write([chunk.subarray(done, read)]);
     at += read;
-    if (at - syncedBytes < SYNC_EVERY_BYTES) continue;
-    await target.datasync();
-    syncedBytes = at;
   }
 }
 

@@ -199,12 +199,9 @@ export const fileOrderings = [
   {
     id: 'doubtful-file-only-synced',
     rule: 'what nobody noted to be synced is written again before anything is acknowledged behind it',
-    edits: [{ file: FILE_SET, from: '    if (doubt === null) return;\n', to: '    if (doubt === null || signal !== null) return;\n' }],
-  },
-  {
-    id: 'renewed-file-named-before-synced',
-    rule: 'replace files by temp, fsync, rename, fsync directory',
-    edits: [{ file: 'src/aof/load/renew.ts', from: '      await target.sync();\n', to: '' }],
+    edits: [
+      { file: FILE_SET, from: '    if (doubt === null) return;\n', to: '    if (doubt === null || signal !== null) return;\n' },
+    ],
   },
   {
     id: 'leftovers-judged-by-an-old-manifest',

@@ -3,7 +3,18 @@
  * that were never written cannot be; journal, inodes and bitmaps have their room from the start. Root only.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, copyFileSync, fsyncSync, futimesSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fsyncSync,
+  futimesSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '../temp-dirs.js';
 

@@ -217,7 +217,9 @@ export class Simulation {
     life.files.die();
     await drained();
     this.note(isPowerCut ? 'power loss' : 'the process is gone');
-    this.situations.note(isPowerCut ? 'end: power loss' : `end: process gone${isCertain ? '' : ', a sync of its log had failed'}`);
+    this.situations.note(
+      isPowerCut ? 'end: power loss' : `end: process gone${isCertain ? '' : ', a sync of its log had failed'}`,
+    );
     if (!isPowerCut) return;
     this.disk = SimFiles.afterPowerLoss(this.someImage());
     this.machine.reboot();
