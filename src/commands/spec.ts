@@ -8,6 +8,7 @@
 import type { Arg } from '../backend/backend.js';
 import type { Database, Keyspace } from '../keyspace/keyspace.js';
 import type { Argv } from '../resp/argv.js';
+import type { Blocked, KeyWait } from './blocking.js';
 import type { Reply } from './reply.js';
 import type { ServerPort } from './server-port.js';
 import type { Session } from './session.js';
@@ -59,8 +60,11 @@ export interface CommandSpec {
    * leave this out.
    */
   readonly showsNoData?: boolean;
-  /** Runs the command. A promise blocks the session (only) until it settles; in EXEC and embedded calls none may be returned. */
-  execute(ctx: CommandContext): void | Promise<void>;
+  /**
+   * Runs the command. A promise blocks the session (only) until it settles, what ctx.block() gave until a key is there; in EXEC and
+   * embedded calls neither may be returned.
+   */
+  execute(ctx: CommandContext): void | Promise<void> | Blocked;
 }
 
 export interface CommandContext {
@@ -92,6 +96,10 @@ export interface CommandContext {
   /** Marks key argument i of the session's db (or another db) as modified: WATCH. */
   touch(i: number, db?: Database): void;
   readonly transaction: TransactionPort;
+  /** Waits for a key: return it from execute(). Only where `denyBlocking` is false. Throws CommandError beyond the limits. */
+  block(wait: KeyWait): Blocked;
+  /** Keys have come into this database without a touch() of each (SWAPDB): whoever waits for one of them is looked for. */
+  keysCame(dbId: number): void;
 }
 
 /** What MULTI, EXEC, DISCARD, WATCH and UNWATCH (and RESET, QUIT, FLUSHALL ...) do to the calling session; the store implements it. */

@@ -7,6 +7,7 @@
  * client that leaves is noticed.
  */
 import type { Socket } from 'node:net';
+import type { Blocked } from '../commands/blocking.js';
 import type { ClientSession } from './client-session.js';
 import { CommandParser, Parsed, type ParserLimits } from './command-parser.js';
 import { ServerLimits } from './limits.js';
@@ -95,6 +96,8 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
   close(how: 'now' | 'after replies'): void {
     if (how === 'now') {
       this.isClosing = true;
+      // Not only when the socket says that it is closed: nothing may be popped for a client that will not get it.
+      if (this.isBlocked) this.host.store.closeSession(this.session);
       this.socket.destroy();
     } else {
       this.session.closeAfterReply = true;
@@ -204,7 +207,7 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
     if (mode === 'skip') session.replyMode = 'on';
     session.lastCommandAtMs = host.coarseUnixMs;
     host.statistics.commands++;
-    let running: void | Promise<void>;
+    let running: void | Promise<void> | Blocked;
     const startedMs = host.isTimed ? host.preciseMs() : 0;
     this.isRunning = true;
     try {
@@ -243,19 +246,24 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
     if (bytes > this.host.parserLimits.queryBytesMax) this.drop('it reached the query buffer limit');
   }
 
-  private block(running: Promise<void>, before: number, mode: 'on' | 'off' | 'skip', showsData: boolean): void {
+  private block(running: Promise<void> | Blocked, before: number, mode: 'on' | 'off' | 'skip', showsData: boolean): void {
     this.isBlocked = true;
     if (this.hasEnded) this.close('now');
     // What ran before in this turn has its own gate; the blocked reply begins behind it.
-    const finish = () => {
+    const finish = (lsn: number) => {
       this.isBlocked = false;
       if (this.isClosed) return;
-      this.finish(before, mode, showsData ? this.host.store.appendedLsn : 0);
+      this.finish(before, mode, lsn);
       if (!this.isInBacklog) this.later();
     };
-    running.then(finish, (error: unknown) => {
+    if (!(running instanceof Promise)) {
+      running.onEnd = finish;
+      return;
+    }
+    const finishNow = () => finish(showsData ? this.host.store.appendedLsn : 0);
+    running.then(finishNow, (error: unknown) => {
       this.answerFault(before, error);
-      finish();
+      finishNow();
     });
   }
 

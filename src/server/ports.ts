@@ -1,4 +1,5 @@
 /** What the server needs of the store below it and of the process around it. Types only; store/ implements StorePort. */
+import type { Blocked } from '../commands/blocking.js';
 import type { Reply } from '../commands/reply.js';
 import type { CommandTablePort, PersistencePort, ServerPort } from '../commands/server-port.js';
 import type { Session } from '../commands/session.js';
@@ -12,11 +13,11 @@ export type InfoFields = Iterable<readonly [name: string, value: string | number
  */
 export interface StorePort {
   /**
-   * Runs one command of `session` and writes exactly one reply, now or when the returned promise settles (a blocking
-   * command; the caller runs nothing else of that session meanwhile). Answers arity, authentication, LOADING, MISCONF and
+   * Runs one command of `session` and writes exactly one reply: now, when the returned promise settles, or when what was returned
+   * instead says so by its onEnd (the caller runs nothing else of that session meanwhile). Answers arity, authentication, LOADING, MISCONF and
    * MULTI by itself. `argv` is valid during the call only. Notes session.lastCommand. Never throws for what a client may send.
    */
-  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void>;
+  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> | Blocked;
   /**
    * What the reply of the command that execute() has just run waits for: the LSN appended so far, or 0 when the reply shows
    * no data. For a command that returned a promise: 0, or anything else when its reply will show data.
@@ -40,7 +41,7 @@ export interface StorePort {
   readonly isLoading: boolean;
   /** Called once, before the first command: what commands see as ctx.server. */
   attach(server: ServerPort): void;
-  /** The connection has ended: forgets WATCH, MULTI and ends a blocking command (its promise settles, its reply is dropped). */
+  /** The connection has ended: forgets WATCH, MULTI and ends a blocking command, whose reply never comes. */
   closeSession(session: Session): void;
   /** Ends a blocking command early, as by time-out or with an UNBLOCKED error. False when it is not blocked. */
   unblock(session: Session, withError: boolean): boolean;

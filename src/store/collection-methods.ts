@@ -6,6 +6,8 @@ import type { ReplyValue } from './value-reply.js';
 export abstract class CollectionMethods {
   /** Runs a command; `isBytes`: bulk strings come back as Buffers. */
   protected abstract run(isBytes: boolean, name: string, args: readonly Arg[]): ReplyValue;
+  /** Runs a command that may wait. */
+  protected abstract runBlocking(isBytes: boolean, name: string, args: readonly Arg[]): Promise<ReplyValue>;
 
   // Lists
 
@@ -75,6 +77,46 @@ export abstract class CollectionMethods {
   }
   lmpop(numkeys: number, ...args: Argument[]): [key: string, elements: string[]] | null {
     return this.run(false, 'LMPOP', [numkeys, ...flat(args)]) as [key: string, elements: string[]] | null;
+  }
+
+  // Lists, waiting for an element: the promise waits, the store goes on. The time-out is in seconds, 0 for ever; null when it is over.
+  // close() rejects what still waits with AOF_CLOSED. Inside multi() nothing waits: null at once.
+
+  blpop(...keysAndTimeout: Argument[]): Promise<[key: string, element: string] | null> {
+    return this.runBlocking(false, 'BLPOP', flat(keysAndTimeout)) as Promise<[string, string] | null>;
+  }
+  blpopBuffer(...keysAndTimeout: Argument[]): Promise<[key: Buffer, element: Buffer] | null> {
+    return this.runBlocking(true, 'BLPOP', flat(keysAndTimeout)) as Promise<[Buffer, Buffer] | null>;
+  }
+  brpop(...keysAndTimeout: Argument[]): Promise<[key: string, element: string] | null> {
+    return this.runBlocking(false, 'BRPOP', flat(keysAndTimeout)) as Promise<[string, string] | null>;
+  }
+  brpopBuffer(...keysAndTimeout: Argument[]): Promise<[key: Buffer, element: Buffer] | null> {
+    return this.runBlocking(true, 'BRPOP', flat(keysAndTimeout)) as Promise<[Buffer, Buffer] | null>;
+  }
+  blmove(source: Arg, destination: Arg, from: 'LEFT' | 'RIGHT', to: 'LEFT' | 'RIGHT', timeout: Arg): Promise<string | null> {
+    return this.runBlocking(false, 'BLMOVE', [source, destination, from, to, timeout]) as Promise<string | null>;
+  }
+  blmoveBuffer(
+    source: Arg,
+    destination: Arg,
+    from: 'LEFT' | 'RIGHT',
+    to: 'LEFT' | 'RIGHT',
+    timeout: Arg,
+  ): Promise<Buffer | null> {
+    return this.runBlocking(true, 'BLMOVE', [source, destination, from, to, timeout]) as Promise<Buffer | null>;
+  }
+  brpoplpush(source: Arg, destination: Arg, timeout: Arg): Promise<string | null> {
+    return this.runBlocking(false, 'BRPOPLPUSH', [source, destination, timeout]) as Promise<string | null>;
+  }
+  brpoplpushBuffer(source: Arg, destination: Arg, timeout: Arg): Promise<Buffer | null> {
+    return this.runBlocking(true, 'BRPOPLPUSH', [source, destination, timeout]) as Promise<Buffer | null>;
+  }
+  blmpop(timeout: Arg, numkeys: number, ...args: Argument[]): Promise<[key: string, elements: string[]] | null> {
+    return this.runBlocking(false, 'BLMPOP', [timeout, numkeys, ...flat(args)]) as Promise<[string, string[]] | null>;
+  }
+  blmpopBuffer(timeout: Arg, numkeys: number, ...args: Argument[]): Promise<[key: Buffer, elements: Buffer[]] | null> {
+    return this.runBlocking(true, 'BLMPOP', [timeout, numkeys, ...flat(args)]) as Promise<[Buffer, Buffer[]] | null>;
   }
 
   // Hashes

@@ -17,6 +17,8 @@ export interface CommandLog {
   readonly refusal: string | null;
   /** Whether anything is logged at all (appendonly). */
   readonly isEnabled: boolean;
+  /** What a reply waits for that shows data and changed none; 0: nothing, as long as the log is in trouble. */
+  readonly readLsn: number;
   /** One record as the client sent it: the hot path. Returns the LSN after it. */
   propagateOne(db: number, argv: Argv): number;
   /** One execution unit: more than one effect is wrapped in MULTI and EXEC. Returns the LSN after it. */

@@ -6,15 +6,17 @@
  * EXEC when there are several. Keys that a unit found expired are deleted and logged in front of its own changes.
  */
 
+import type { Blocked } from '../commands/blocking.js';
 import type { Reply } from '../commands/reply.js';
 import type { ServerPort } from '../commands/server-port.js';
 import type { Session } from '../commands/session.js';
 import { CommandError } from '../commands/spec.js';
 import type { Command, CommandTable } from '../commands/table.js';
-import type { Clock } from '../env/env.js';
+import type { Clock, Timers } from '../env/env.js';
 import { activeExpireCycle } from '../keyspace/active-expire.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import { Argv } from '../resp/argv.js';
+import { type BlockedClient, BlockedClients } from './blocked-clients.js';
 import type { CommandLog } from './command-log.js';
 import { ExecutionContext } from './execution-context.js';
 import { createSession, ErrorOnlyReply } from './loader-session.js';
@@ -28,6 +30,8 @@ export interface DispatcherOptions {
   readonly log: CommandLog;
   readonly server: ServerPort;
   readonly clock: Clock;
+  /** Time-outs of blocking commands. */
+  readonly timers: Pick<Timers, 'after'>;
   /** [0, 1): RANDOMKEY and the sampling of expired keys. */
   readonly random: () => number;
   /**
@@ -63,6 +67,7 @@ export class Dispatcher {
   lastLsn = 0;
   /** The running command's context. */
   context: ExecutionContext;
+  readonly blocked: BlockedClients;
 
   private readonly table: CommandTable;
   private readonly keyspace: Keyspace;
@@ -86,6 +91,7 @@ export class Dispatcher {
     this.ping = options.table.byFullName('ping');
     this.exec = options.table.byFullName('exec');
     this.loader = createSession(0, 'loader', options.clock.unixMs());
+    this.blocked = new BlockedClients({ ...options, runner: this });
     this.context = this.newContext();
     options.keyspace.onExpired = (db, entry) => {
       this.watches.touchExpired(db, entry);
@@ -94,8 +100,8 @@ export class Dispatcher {
     };
   }
 
-  /** Runs or queues one command and writes its reply. A promise: the reply comes later, and only this session waits for it. */
-  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> {
+  /** Runs or queues one command and writes its reply. A promise, or what blocks: the reply comes later, and only this session waits for it. */
+  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> | Blocked {
     this.lastShowsData = false;
     const command = this.table.find(argv);
     const refusal = command === null ? unknownCommand(this.table, argv) : this.refusalOf(command, session, argv);
@@ -117,8 +123,10 @@ export class Dispatcher {
     session.lastCommandAtMs = nowMs;
     this.lastShowsData = command.showsData;
     const pending = this.run(command, context);
-    if (pending !== undefined) return this.finishLater(command, context, pending);
+    if (pending instanceof Promise) return this.finishLater(command, context, pending);
     this.propagate(command, context);
+    if (this.blocked.work > 0) this.blocked.afterUnit();
+    return pending;
   }
 
   /**
@@ -159,6 +167,7 @@ export class Dispatcher {
 
   /** For a connection that ends. */
   forget(session: Session): void {
+    this.blocked.forget(session);
     this.watches.unwatch(session);
     session.queue = null;
     session.queueBytes = 0;
@@ -172,7 +181,7 @@ export class Dispatcher {
     context.denyBlocking = true;
     const pending = this.run(command, context);
     if (pending !== undefined) {
-      pending.catch(() => {});
+      if (pending instanceof Promise) pending.catch(() => {});
       context.reply.error(INTERNAL_ERROR);
       this.options.onInternalError(
         command.spec.name,
@@ -183,6 +192,42 @@ export class Dispatcher {
     if (context.logsOwnRecord) context.effects.push({ db: context.dbId, argv });
     // EXEC itself, when the unit ends, has no record of its own.
     context.ownRecord = 'none';
+    if (this.blocked.work > 0) this.blocked.noteReady();
+  }
+
+  /** @internal for BlockedClients: serves a client that waited for key argument i, as an execution unit of its own. */
+  serve({ session, argv, reply, wait }: BlockedClient, i: number): void {
+    const { context } = this;
+    const command = this.table.find(argv);
+    if (command === null) throw new Error(`${argv.text(0)} waited and is in no table`);
+    context.nowMs = this.keyspace.nowMs;
+    context.isLoading = false;
+    context.denyBlocking = true;
+    context.enter(session, argv, reply);
+    try {
+      wait.serve(context, i);
+    } catch (error) {
+      this.fail(command, context, error);
+    }
+    this.propagate(command, context);
+  }
+
+  /** What a reply waits for that shows data and changed none. */
+  get readLsn(): number {
+    return this.log.readLsn;
+  }
+
+  /** @internal for BlockedClients: the keyspace is about to be asked for keys outside of a command. False: nobody may be served now. */
+  beginServing(): boolean {
+    if (this.isLoading || this.log.refusal !== null) return false;
+    this.keyspace.nowMs = this.clock.unixMs();
+    this.keyspace.expiryMode = 'remove';
+    return true;
+  }
+
+  /** @internal for BlockedClients: what was found expired meanwhile is logged. */
+  endServing(): void {
+    if (this.context.effects.length > 0) this.propagateOneByOne(this.context);
   }
 
   private refusalOf(command: Command, session: Session, argv: Argv): string | null {
@@ -208,11 +253,11 @@ export class Dispatcher {
     reply.error(asErrorLine(refusal));
   }
 
-  private run(command: Command, context: ExecutionContext): Promise<void> | undefined {
+  private run(command: Command, context: ExecutionContext): Promise<void> | Blocked | undefined {
     this.counters.commandsProcessed++;
     try {
       const pending = command.spec.execute(context);
-      return pending instanceof Promise ? pending : undefined;
+      return typeof pending === 'object' ? pending : undefined;
     } catch (error) {
       this.fail(command, context, error);
       return undefined;
@@ -237,6 +282,7 @@ export class Dispatcher {
     }
     this.lastShowsData = command.showsData;
     this.propagate(command, context);
+    if (this.blocked.work > 0) this.blocked.afterUnit();
   }
 
   private propagate(command: Command, context: ExecutionContext): void {
@@ -280,7 +326,11 @@ export class Dispatcher {
   private newContext(): ExecutionContext {
     const { keyspace, server, random } = this.options;
     const idle = { session: this.loader, argv: new Argv(), reply: this.loaderReply };
-    return new ExecutionContext({ keyspace, server, random, watches: this.watches }, this.transactions, idle);
+    return new ExecutionContext(
+      { keyspace, server, random, watches: this.watches, blocked: this.blocked },
+      this.transactions,
+      idle,
+    );
   }
 }
 

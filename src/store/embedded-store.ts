@@ -49,6 +49,8 @@ export interface OpenDependencies {
 export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
   readonly #store: Store;
   readonly #session: Session;
+  /** Rejects, by its session, what waits for a key. */
+  readonly #waiting = new Map<Session, (error: AofError) => void>();
   readonly #events = new EventEmitter<DatabaseEvents>();
   /** What loading found; null with appendonly off. */
   readonly loaded: LoadedDataset | null;
@@ -124,8 +126,13 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
     await this.#store.engine.rewrite(options.signal);
   }
 
-  /** On return everything is synced and the log is closed cleanly. */
+  /** On return everything is synced and the log is closed cleanly. What waits for a key (blpop and its kind) is rejected at once. */
   close(): Promise<void> {
+    for (const [session, reject] of this.#waiting) {
+      this.#store.closeSession(session);
+      reject(closed());
+    }
+    this.#waiting.clear();
     return this.#store.close();
   }
 
@@ -149,9 +156,33 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
   }
 
   protected execute(argv: Argv, reply: Reply): void {
-    if (this.#store.engine.state === 'closed') throw new AofError('AOF_CLOSED', 'the store is closed');
+    this.#refuseClosed();
     this.#store.execute(this.#session, argv, reply);
   }
+
+  protected executeBlocking(argv: Argv, reply: Reply): Promise<void> {
+    this.#refuseClosed();
+    const own = this.#session;
+    // Each call waits by itself, so each has a session, and one that may wait. Between MULTI and EXEC it is queued like everything else.
+    const session = own.queue === null ? { ...createSession(own.id, 'client', own.lastCommandAtMs), db: own.db } : own;
+    const blocked = this.#store.execute(session, argv, reply);
+    if (blocked === undefined || blocked instanceof Promise) return blocked ?? Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(session, reject);
+      blocked.onEnd = () => {
+        this.#waiting.delete(session);
+        resolve();
+      };
+    });
+  }
+
+  #refuseClosed(): void {
+    if (this.#store.engine.state === 'closed') throw closed();
+  }
+}
+
+function closed(): AofError {
+  return new AofError('AOF_CLOSED', 'the store is closed');
 }
 
 export type { Arg, ReplyValue };

@@ -3,12 +3,14 @@
  * own. What is to be propagated gathers in `effects` until the execution unit ends.
  */
 import type { Arg } from '../backend/backend.js';
+import type { Blocked, KeyWait } from '../commands/blocking.js';
 import type { Reply } from '../commands/reply.js';
 import type { ServerPort } from '../commands/server-port.js';
 import type { Session } from '../commands/session.js';
 import type { CommandContext, TransactionPort } from '../commands/spec.js';
 import type { Database, Keyspace } from '../keyspace/keyspace.js';
 import type { Argv } from '../resp/argv.js';
+import type { BlockedClients } from './blocked-clients.js';
 import type { Effect } from './command-log.js';
 import type { WatchTracker } from './watch-tracker.js';
 
@@ -19,6 +21,7 @@ export interface ContextParts {
   readonly keyspace: Keyspace;
   readonly server: ServerPort;
   readonly watches: WatchTracker;
+  readonly blocked: BlockedClients;
   readonly random: () => number;
 }
 
@@ -40,6 +43,7 @@ export class ExecutionContext implements CommandContext {
   readonly server: ServerPort;
   readonly random: () => number;
   private readonly watches: WatchTracker;
+  private readonly blocked: BlockedClients;
 
   constructor(
     parts: ContextParts,
@@ -50,6 +54,7 @@ export class ExecutionContext implements CommandContext {
     this.server = parts.server;
     this.random = parts.random;
     this.watches = parts.watches;
+    this.blocked = parts.blocked;
     this.session = idle.session;
     this.argv = idle.argv;
     this.reply = idle.reply;
@@ -87,6 +92,15 @@ export class ExecutionContext implements CommandContext {
 
   touch(i: number, db: Database = this.db): void {
     this.watches.touch(db, this.argv.bytes, this.argv.start(i), this.argv.end(i));
+    if (this.blocked.count > 0) this.blocked.touch(db.id, this.argv.latin1(i));
+  }
+
+  block(wait: KeyWait): Blocked {
+    return this.blocked.block(this.session, this.argv, this.reply, wait);
+  }
+
+  keysCame(dbId: number): void {
+    this.blocked.touchDatabase(dbId);
   }
 
   /** Whether the command that just ran is logged as it came. */

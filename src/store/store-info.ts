@@ -26,6 +26,8 @@ export function storeInfo(section: string, from: StoreInfoSources): InfoFields {
         keysExpiredOnLoad: 0,
         keysLoaded: from.keysLoaded,
       });
+    case 'clients':
+      return [['clients_in_timeout_table', from.dispatcher.blocked.timedCount]];
     case 'stats':
       return statsFields(from);
     case 'keyspace':

@@ -18,6 +18,12 @@ export class StoreLog implements CommandLog {
     return this.engine.isEnabled;
   }
 
+  /** While the log is degraded or has failed a read does not wait for a disk that may never come back, and may show what is not durable. */
+  get readLsn(): number {
+    const { state } = this.engine;
+    return state === 'degraded' || state === 'failed' ? 0 : this.engine.appendedLsn;
+  }
+
   propagateOne(db: number, argv: Argv): number {
     const { engine } = this;
     const { propagator } = engine;

@@ -5,6 +5,7 @@
 
 import { settingsFromConfig } from '../aof/settings-from-config.js';
 import type { Backend } from '../backend/backend.js';
+import type { Blocked } from '../commands/blocking.js';
 import { allFamilies } from '../commands/families.js';
 import type { Reply } from '../commands/reply.js';
 import type { CommandTablePort, PersistencePort, ServerPort } from '../commands/server-port.js';
@@ -78,6 +79,10 @@ export class Store implements Host {
     this.engine.cron.add({ run: () => this.expireSome() });
     this.engine.cron.add({ run: () => this.maintain() });
     this.engine.on('latency', (event, ms) => this.latency.record(event, ms, Math.floor(env.clock.unixMs() / 1000)));
+    // Not at once: the log says so in the middle of an append.
+    const serveBlocked = () => queueMicrotask(() => this.dispatcher.blocked.afterUnit());
+    this.engine.on('recovered', serveBlocked);
+    this.engine.on('drain', serveBlocked);
     this.watchConfig();
   }
 
@@ -91,6 +96,7 @@ export class Store implements Host {
       log: new StoreLog(this.engine),
       server,
       clock: this.env.clock,
+      timers: this.env.timers,
       random: this.random,
       onInternalError: (command, error, isAhead) => {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -116,18 +122,16 @@ export class Store implements Host {
 
   // ---------------------------------------------------------------------------------------------------- commands
 
-  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> {
+  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> | Blocked {
     return this.dispatcher.execute(session, argv, reply);
   }
 
   /**
    * What the reply of the last execute() waits for; 0 when it shows no data. While the log is degraded or has failed no write runs, so
-   * it was a read: it does not wait for a disk that may never come back, and may show what is not durable.
+   * it was a read.
    */
   get replyLsn(): number {
-    if (!this.dispatcher.lastShowsData) return 0;
-    const { state } = this.engine;
-    return state === 'degraded' || state === 'failed' ? 0 : this.engine.appendedLsn;
+    return this.dispatcher.lastShowsData ? this.dispatcher.readLsn : 0;
   }
 
   get appendedLsn(): number {
@@ -177,9 +181,9 @@ export class Store implements Host {
     this.dispatcher.forget(session);
   }
 
-  /** Only WAITAOF and WAIT block, and they end by themselves. */
-  unblock(): boolean {
-    return false;
+  /** Of commands that wait for keys; WAITAOF and WAIT end by themselves. */
+  unblock(session: Session, withError: boolean): boolean {
+    return this.dispatcher.blocked.unblock(session, withError);
   }
 
   setActiveExpire(on: boolean): void {

@@ -1,6 +1,6 @@
 /**
- * The commands as methods, with ioredis's names, argument order and reply shapes; synchronous. An error reply is thrown as
- * ReplyError. Arguments are strings (UTF-8), bytes or numbers; where a list is taken, an array may stand for it.
+ * The commands as methods, with ioredis's names, argument order and reply shapes; synchronous, but for those that wait for a key. An
+ * error reply is thrown as ReplyError. Arguments are strings (UTF-8), bytes or numbers; where a list is taken, an array may stand for it.
  *
  * The base only encodes and decodes: what runs a command is `execute`.
  */
@@ -220,11 +220,20 @@ export abstract class TypedMethods extends CommandMethods {
 
   /** Runs one command to its end and writes its reply. `argv` is valid during the call only. */
   protected abstract execute(argv: Argv, reply: Reply): void;
+  /** As execute, of a command that may wait; resolves when the reply is written. */
+  protected abstract executeBlocking(argv: Argv, reply: Reply): Promise<void>;
 
   protected override run(isBytes: boolean, name: string, args: readonly Arg[]): ReplyValue {
     this.reply.asBytes = isBytes;
     this.execute(this.encoder.encode(name, args), this.reply);
     return this.reply.take();
+  }
+
+  protected override async runBlocking(isBytes: boolean, name: string, args: readonly Arg[]): Promise<ReplyValue> {
+    const reply = new ValueReply();
+    reply.asBytes = isBytes;
+    await this.executeBlocking(this.encoder.encode(name, args), reply);
+    return reply.take();
   }
 
   /**
@@ -261,5 +270,9 @@ class CommandQueue extends CommandMethods {
     // The caller may use its buffers again before the queue runs.
     this.commands.push({ name, args: args.map((arg) => (arg instanceof Uint8Array ? Buffer.from(arg) : arg)) });
     return null;
+  }
+
+  protected override runBlocking(isBytes: boolean, name: string, args: readonly Arg[]): Promise<ReplyValue> {
+    return Promise.resolve(this.run(isBytes, name, args));
   }
 }

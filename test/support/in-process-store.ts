@@ -7,6 +7,7 @@ import type { ServerPort } from '../../src/commands/server-port.js';
 import type { Session } from '../../src/commands/session.js';
 import type { CommandSpec } from '../../src/commands/spec.js';
 import { buildCommandTable } from '../../src/commands/table.js';
+import type { Timers } from '../../src/env/env.js';
 import { createKeyspace } from '../../src/keyspace/create-keyspace.js';
 import type { Keyspace } from '../../src/keyspace/keyspace.js';
 import { Argv, fillArgv } from '../../src/resp/argv.js';
@@ -20,6 +21,9 @@ import { parseReply, type RespValue } from './resp-client.js';
 export class RecordingLog implements CommandLog {
   refusal: string | null = null;
   isEnabled = true;
+  get readLsn(): number {
+    return this.lsn;
+  }
   records: string[][] = [];
   private lsn = 0;
   private selected = -1;
@@ -59,6 +63,8 @@ export interface InProcessOptions {
   /** Unix milliseconds; default: the real clock. */
   readonly now?: () => number;
   readonly random?: () => number;
+  /** Default: no time is ever over. */
+  readonly timers?: Pick<Timers, 'after'>;
   readonly extraCommands?: readonly CommandSpec[];
 }
 
@@ -91,6 +97,7 @@ export class InProcessStore {
       log: this.log,
       server,
       clock: { unixMs: now, monotonicMs: now },
+      timers: options.timers ?? { after: () => ({ cancel() {} }) },
       random,
       onInternalError: (_command, error) => this.internalErrors.push(error),
     });

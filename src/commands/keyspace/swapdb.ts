@@ -21,6 +21,8 @@ export const swapdb: CommandSpec = {
       ctx.transaction.touchDatabase(first, second);
       ctx.transaction.touchDatabase(second, first);
       keyspace.swap(a, b);
+      ctx.keysCame(a);
+      ctx.keysCame(b);
     }
     ctx.dirty++;
     ctx.reply.simple('OK');

@@ -1,4 +1,9 @@
 import type { CommandSpec } from '../spec.js';
+import { blmove } from './blmove.js';
+import { blmpop } from './blmpop.js';
+import { blpop } from './blpop.js';
+import { brpop } from './brpop.js';
+import { brpoplpush } from './brpoplpush.js';
 import { lindex } from './lindex.js';
 import { linsert } from './linsert.js';
 import { llen } from './llen.js';
@@ -18,6 +23,11 @@ import { rpush } from './rpush.js';
 import { rpushx } from './rpushx.js';
 
 export const listCommands: readonly CommandSpec[] = [
+  blmove,
+  blmpop,
+  blpop,
+  brpop,
+  brpoplpush,
   lindex,
   linsert,
   llen,

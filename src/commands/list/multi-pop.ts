@@ -31,19 +31,21 @@ export function multiPopArguments(argv: Argv, numkeysAt: number): MultiPop {
 }
 
 /** Answers with key and elements of the first list there is; false, without an answer, when there is none. */
-export function popFirst(ctx: CommandContext, { firstKey, lastKey, end, count }: MultiPop): boolean {
-  const { argv, reply } = ctx;
-  for (let i = firstKey; i <= lastKey; i++) {
-    const list = findList(ctx, i);
-    if (list === null) continue;
-    const key = argv.copy(i);
-    reply.array(2);
-    reply.bulk(key);
-    const taken = replyAndRemove(ctx, i, list, end, count);
-    ctx.propagateAs(end === 'head' ? 'LPOP' : 'RPOP', key, String(taken));
-    return true;
-  }
+export function popFirst(ctx: CommandContext, args: MultiPop): boolean {
+  for (let i = args.firstKey; i <= args.lastKey; i++) if (popAt(ctx, i, args)) return true;
   return false;
+}
+
+/** As popFirst, of key argument i only. */
+export function popAt(ctx: CommandContext, i: number, { end, count }: MultiPop): boolean {
+  const list = findList(ctx, i);
+  if (list === null) return false;
+  const key = ctx.argv.copy(i);
+  ctx.reply.array(2);
+  ctx.reply.bulk(key);
+  const taken = replyAndRemove(ctx, i, list, end, count);
+  ctx.propagateAs(end === 'head' ? 'LPOP' : 'RPOP', key, String(taken));
+  return true;
 }
 
 function positive(argv: Argv, i: number, message: string): number {

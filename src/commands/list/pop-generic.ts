@@ -1,4 +1,4 @@
-/** What LPOP, RPOP, LMPOP and RPOPLPUSH do to a list. */
+/** What LPOP, RPOP, LMPOP, RPOPLPUSH and their blocking forms do to a list. */
 import type { AnyList } from '../../keyspace/types/collection-of.js';
 import { integerArgument } from '../arguments.js';
 import { type CommandContext, CommandError } from '../spec.js';
@@ -11,11 +11,16 @@ export function pop(ctx: CommandContext, end: ListEnd) {
   const list = findList(ctx, 1);
   if (list === null) return count < 0 ? reply.nullBulk() : reply.nullArray();
   if (count < 0) {
-    reply.bulk(list.view(list.place(end === 'head' ? 0 : list.length - 1)));
-    removeFromEnd(ctx, 1, list, end, 1);
+    popOne(ctx, 1, list, end);
   } else {
     replyAndRemove(ctx, 1, list, end, count);
   }
+}
+
+/** Answers with the element at that end and removes it. */
+export function popOne(ctx: CommandContext, i: number, list: AnyList, end: ListEnd): void {
+  ctx.reply.bulk(list.view(list.place(end === 'head' ? 0 : list.length - 1)));
+  removeFromEnd(ctx, i, list, end, 1);
 }
 
 /** Answers with up to `count` elements from that end, the one at the end first, and removes them. */
