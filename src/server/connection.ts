@@ -97,7 +97,7 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
     if (how === 'now') {
       this.isClosing = true;
       // Not only when the socket says that it is closed: nothing may be popped for a client that will not get it.
-      if (this.isBlocked) this.host.store.closeSession(this.session);
+      if (this.isBlocked) this.closed();
       this.socket.destroy();
     } else {
       this.session.closeAfterReply = true;
