@@ -14,14 +14,17 @@ import type { Clock, Timer, Timers } from '../env/env.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Argv } from '../resp/argv.js';
 
-export const BlockingLimits = {
+export interface BlockingLimits {
   /** Keys that one client waits for; an embedded store is one client. */
-  keysPerClientMax: 65_536,
+  readonly keysPerClientMax: number;
   /** Keys that all of them wait for together. */
-  keysMax: 1_048_576,
-  /** A longer time-out is taken in pieces: timers take no more than 2^31 ms. */
-  timerMsMax: 1_000_000_000,
-} as const;
+  readonly keysMax: number;
+}
+
+export const BLOCKING_LIMITS: BlockingLimits = { keysPerClientMax: 65_536, keysMax: 1_048_576 };
+
+/** A longer time-out is taken in pieces: timers take no more than 2^31 ms. */
+export const TIMER_MS_MAX = 1_000_000_000;
 
 export interface ServingRunner {
   /** LSN after everything that was propagated: what the reply of a client that was served waits for. */
@@ -39,6 +42,7 @@ export interface BlockedClientsOptions {
   readonly clock: Clock;
   readonly timers: Pick<Timers, 'after'>;
   readonly runner: ServingRunner;
+  readonly limits?: BlockingLimits;
 }
 
 /** One command that waits. */
@@ -74,6 +78,7 @@ export class BlockedClients {
   private readonly clock: Clock;
   private readonly timers: Pick<Timers, 'after'>;
   private readonly runner: ServingRunner;
+  private readonly limits: BlockingLimits;
   private readonly bySession = new Map<Session, BlockedClient>();
   /** Keys waited for, by the session's number: several sessions of an embedded store have the same. */
   private readonly keysBySession = new Map<number, number>();
@@ -85,11 +90,12 @@ export class BlockedClients {
   /** The list whose clients are being served: whatever they do to its key, it is looked at already. */
   private serving: WaitingList | null = null;
 
-  constructor({ keyspace, clock, timers, runner }: BlockedClientsOptions) {
+  constructor({ keyspace, clock, timers, runner, limits = BLOCKING_LIMITS }: BlockedClientsOptions) {
     this.keyspace = keyspace;
     this.clock = clock;
     this.timers = timers;
     this.runner = runner;
+    this.limits = limits;
   }
 
   /** From now on the session waits. `argv` is copied. */
@@ -210,7 +216,7 @@ export class BlockedClients {
   }
 
   private arm(client: BlockedClient, leftMs: number): void {
-    client.timer = this.timers.after(Math.min(Math.ceil(leftMs), BlockingLimits.timerMsMax), () => {
+    client.timer = this.timers.after(Math.min(Math.ceil(leftMs), TIMER_MS_MAX), () => {
       const stillLeftMs = client.deadlineMs - this.clock.monotonicMs();
       if (stillLeftMs > 0) this.arm(client, stillLeftMs);
       else this.expire(client);
@@ -235,7 +241,7 @@ export class BlockedClients {
   }
 
   private reserve(id: number, keys: number): void {
-    const { keysPerClientMax, keysMax } = BlockingLimits;
+    const { keysPerClientMax, keysMax } = this.limits;
     const ofThis = (this.keysBySession.get(id) ?? 0) + keys;
     if (ofThis > keysPerClientMax) throw new CommandError(`ERR a client can wait for ${keysPerClientMax} keys and no more`);
     if (this.keyCount + keys > keysMax)

@@ -18,6 +18,11 @@ class Embedded extends TypedMethods {
     this.lastRecord = argv.bytes.toString('latin1', argv.recordStart, argv.recordEnd);
     this.store.dispatcher.execute(this.session, argv, reply);
   }
+
+  /** Where nothing waits. */
+  protected override async executeBlocking(argv: Argv, reply: Reply): Promise<void> {
+    this.execute(argv, reply);
+  }
 }
 
 let db: Embedded;
