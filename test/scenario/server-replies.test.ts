@@ -224,6 +224,23 @@ describe('connections that have to wait', () => {
     expect(await blocked.bytes(19)).toBe('+UNBLOCKED\r\n+PONG\r\n');
   });
 
+  it('a reply that another client brings waits for the log, with what came before and what comes behind it in its place', async () => {
+    rig = await startRig();
+    const [waiter, other] = [await rig.client(), await rig.client()];
+    waiter.send(PING + record('WAIT') + PING);
+    await waiter.text('+PONG\r\n');
+    rig.store.watermark = 0;
+    other.send(record('SERVE') + PING);
+    await settle();
+    expect([waiter.received, other.received]).toEqual(['+PONG\r\n', '']);
+    rig.store.advance(10);
+    await settle();
+    expect([waiter.received, other.received]).toEqual(['+PONG\r\n', '']);
+    rig.store.advance(20);
+    await other.text('+OK\r\n+PONG\r\n');
+    expect(await waiter.text('+PONG\r\n+SERVED\r\n+PONG\r\n')).toBe('+PONG\r\n+SERVED\r\n+PONG\r\n');
+  });
+
   it('a blocked client that leaves is noticed', async () => {
     rig = await startRig();
     const client = await rig.client();

@@ -3,9 +3,11 @@
  * server around it.
  *
  *   SET  appends 10 to the log       GET  shows data        PING  shows none      BLOCK waits for unblock()
+ *   WAIT waits for a SERVE   SERVE  appends 10, then 10 more for the client in WAIT, whose reply it writes
  *   THROW throws                     QUIT closes            HELD <n> answers a bulk of n bytes
  */
 
+import type { Blocked } from '../../src/commands/blocking.js';
 import type { Reply } from '../../src/commands/reply.js';
 import type { PersistencePort, ServerPort } from '../../src/commands/server-port.js';
 import type { Session } from '../../src/commands/session.js';
@@ -25,9 +27,10 @@ export class FakeStore implements StorePort {
   readonly ran: string[] = [];
   readonly closed: number[] = [];
   private readonly blocked = new Map<number, (text: string) => void>();
+  private serve = () => {};
   private progress = () => {};
 
-  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> {
+  execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> | Blocked {
     const name = argv.text(0).toUpperCase();
     this.ran.push(`${session.id}:${name}`);
     session.lastCommand = name.toLowerCase();
@@ -57,6 +60,20 @@ export class FakeStore implements StorePort {
             resolve();
           });
         });
+      case 'WAIT': {
+        const waiting: Blocked = { argv: argv.clone(), onEnd: () => {} };
+        this.serve = () => {
+          reply.simple('SERVED');
+          waiting.onEnd(this.appendedLsn);
+        };
+        return waiting;
+      }
+      case 'SERVE':
+        this.appendedLsn += 20;
+        reply.simple('OK');
+        this.serve();
+        this.replyLsn = this.appendedLsn;
+        return;
       case 'THROW':
         reply.array(2);
         throw new TypeError('a bug');
