@@ -1,8 +1,11 @@
 // What a start does about a log that nobody noted to be all synced: it writes its last file again, into a fresh one. A synced page of such a
 // file may be one that the kernel gave up (test/crash/failed-sync-restart, write-again).
 import { describe, expect, it } from 'vitest';
+import { renewFile } from '../../src/aof/load/renew.js';
+import { createFallbackBackend } from '../../src/backend/fallback/fallback-backend.js';
 import { EngineLife } from '../support/sim/engine-life.js';
 import { SimFiles } from '../support/sim/sim-files.js';
+import { Machine, SimulatedEnv } from '../support/simulation/simulated-env.js';
 
 const INCR = '/data/appendonlydir/appendonly.aof.1.incr.aof';
 const TEMP = '/data/appendonlydir/temp-appendonly.aof.incr.aof';
@@ -70,4 +73,37 @@ it('a clean-close mark that cannot be synced is told by close(), and the next st
   const next = files.afterKill();
   expect((await opened(next)).commands).toEqual(['0 SET a 1']);
   expect(renewals(next)).toBe(1);
+});
+
+describe('a file that is written again', () => {
+  const RECORD = '*1\r\n$4\r\nPING\r\n';
+
+  /** Its only sync has failed. */
+  async function doubtful() {
+    const files = new SimFiles('/d');
+    const handle = await files.open('/d/a', 'create');
+    await files.syncDirectory('/d');
+    await handle.write([Buffer.from(RECORD)]);
+    files.failNext(/^datasync/, 'EIO');
+    await handle.datasync().catch(() => {});
+    return files;
+  }
+
+  function renew(files: SimFiles, commands: number): Promise<void> {
+    const loaded = { path: '/d/a', bytes: RECORD.length, commands, firstLsn: 0, lsn: RECORD.length };
+    const backend = createFallbackBackend(new SimulatedEnv(new Machine(), files));
+    return renewFile({ files, backend, temp: '/d/temp', loaded, signal: new AbortController().signal });
+  }
+
+  it('is durable on return, whatever a power loss leaves', async () => {
+    const files = await doubtful();
+    await renew(files, 1);
+    for (const image of files.crashStates()) expect(SimFiles.afterPowerLoss(image).content('/d/a'), `${image}`).toBe(RECORD);
+  });
+
+  it('and that reads otherwise than it was loaded stays as it was', async () => {
+    const files = await doubtful();
+    await expect(renew(files, 2)).rejects.toMatchObject({ code: 'AOF_IO', path: '/d/a' });
+    expect(files.paths()).toEqual(['/d', '/d/a']);
+  });
 });
