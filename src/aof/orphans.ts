@@ -5,7 +5,8 @@
  * Nothing that may hold the only copy of something is deleted. A segment above the last one that is named comes from a roll that did
  * not get as far as its manifest: it was not acknowledged from, but where the disk has lost pages of the segment before it, it may
  * be all that is left of them. Such a file is moved aside. Between two that are named stands what a finished roll gave up: all of
- * it stands in a later one that counts. Names that are none of ours are not touched, nor is what stands below the first named one.
+ * it stands in a later one that counts. Names that are none of ours are not touched. Below the first named
+ * one only what is empty goes: a file whose creation failed.
  */
 import { join } from 'node:path';
 import type { Env } from '../env/env.js';
@@ -18,6 +19,7 @@ export type LeftoverFate =
   /** Not ours, or in use. */
   | 'keep'
   | 'remove'
+  | 'remove when empty'
   /** Removed when it is empty, else moved aside. */
   | 'set aside';
 
@@ -34,7 +36,7 @@ export function fateOf(appendfilename: string, manifest: Manifest, name: string)
   const [first] = manifest.incrs;
   const last = lastIncr(manifest);
   if (first === undefined || last === null || parsed.seq > last.seq) return 'set aside';
-  return parsed.seq > first.seq ? 'remove' : 'keep';
+  return parsed.seq > first.seq ? 'remove' : 'remove when empty';
 }
 
 /** The pid in the name of redis-server's temporary file of a rewrite, in `dir`; null for any other name. */

@@ -161,7 +161,7 @@ describe('fates', () => {
     ['a.3.base.aof', 'keep'],
     ['a.5.incr.aof', 'keep'],
     ['a.8.incr.aof', 'keep'],
-    ['a.4.incr.aof', 'keep'],
+    ['a.4.incr.aof', 'remove when empty'],
     ['a.2.base.rdb', 'keep'],
     ['a.6.incr.aof', 'remove'],
     ['a.9.incr.aof', 'set aside'],
