@@ -109,7 +109,7 @@ export class ExactRun {
       rig.call('SELECT', db);
       for (let i = random.between(10, 100); i > 0; i--) rig.call('SET', `filler:${i}`, random.bytes(random.below(40)));
       if (random.chance(0.4)) continue;
-      const items = () => Array.from({ length: random.pick([3, 60]) }, () => random.bytes(random.below(60)));
+      const items = () => Array.from({ length: random.pick([3, 60, 60]) }, () => random.bytes(random.below(60)));
       for (let n = random.between(1, 9); n > 0; n--) rig.call('RPUSH', 'l:0', ...items());
       for (let n = random.between(1, 9); n > 0; n--)
         rig.call('HSET', 'h:0', ...items().flatMap((item) => [`f${random.below(2000)}`, item]));
