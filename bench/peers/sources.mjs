@@ -1,10 +1,10 @@
 /** The directories that the loading rows start from, written by the log itself, as one incr file. */
 import { once } from 'node:events';
 import { keyOf } from '../lib/keys.mjs';
+import { makePool } from '../lib/pool.mjs';
 import { importDoor, openLog } from './everysec.mjs';
 import { logBytesIn } from './page-cache.mjs';
 
-const VALUE = 'v'.repeat(32);
 const ELEMENTS = 5;
 
 /** 5 elements of 16 bytes for each key; sets and sorted sets of strings, streams of one field. */
@@ -16,10 +16,11 @@ const MIXED_KINDS = {
   stream: (key, elements) => elements.map((element, i) => ['XADD', key, `1-${i + 1}`, 'field', element]),
 };
 
-/** `keys` different SETs of the usual size. */
+/** `keys` different SETs of the usual size; values are random text, which does not shrink where a server compresses. */
 export async function prepareKeys({ source, keys, backend }) {
+  const { values, mask } = makePool();
   return write(source, backend, async (append) => {
-    for (let i = 0; i < keys; i++) await append('SET', keyOf(i), VALUE);
+    for (let i = 0; i < keys; i++) await append('SET', keyOf(i), values[i & mask]);
   });
 }
 
@@ -51,7 +52,7 @@ async function knownKinds(backend) {
   const { open } = await importDoor('index');
   const db = await open({ backend, appendonly: false });
   const names = Object.keys(MIXED_KINDS);
-  const commands = names.map((name) => MIXED_KINDS[name]('', [])[0]?.[0] ?? 'XADD');
+  const commands = names.map((name) => MIXED_KINDS[name]('key', ['element'])[0][0]);
   const answers = db.call('COMMAND', 'INFO', ...commands);
   await db.close();
   return names.filter((_, i) => answers[i] !== null);
