@@ -146,6 +146,15 @@ const SCENES: Record<string, string[]> = {
     'D: BLPOP c 0',
     'E: MULTI | RPUSH b 1 | RPUSH a 2 | EXEC',
   ],
+  'a key that is pushed to again waits behind one that came before': [
+    'A: BLPOP k 0',
+    'B: BLPOP k 0',
+    'C: BLPOP k 0',
+    'D: BLMOVE m j LEFT LEFT 0',
+    'E: BLMOVE m k LEFT LEFT 0',
+    'F: BLPOP j 0',
+    'G: MULTI | RPUSH k 1 2 | RPUSH m 3 4 | EXEC',
+  ],
   BLMPOP: [
     'A: BLMPOP 0 2 a b LEFT COUNT 2',
     'B: RPUSH b 1 2 3',
