@@ -14,7 +14,10 @@ import { removeTempDirs, tempDir } from '../support/temp-dirs.js';
 
 const STEPS = sized(1_500, 60_000);
 
-/** `A: BLPOP a 0`: client A sends it. `A: MULTI | LPUSH a x | EXEC`: in one piece. `A leaves`: its connection ends. `<A>`: its number. */
+/**
+ * `A: BLPOP a 0`: client A sends it. `A: MULTI | LPUSH a x | EXEC`: in one piece. `A leaves`: its connection ends. `A until it is over:
+ * BLPOP a 1`: the step ends with its time. `<A>`: its number.
+ */
 const SCENES: Record<string, string[]> = {
   'one push, one waiter': ['A: BLPOP k 0', 'B: RPUSH k x'],
   'several waiters are served in the order in which they came': [
@@ -181,13 +184,18 @@ const SCENES: Record<string, string[]> = {
     'A: MULTI | BLPOP a 0 | BRPOP a 0 | BLMOVE a b LEFT LEFT 0 | BRPOPLPUSH a b 0 | BLMPOP 0 1 a LEFT COUNT 2 | EXEC',
   ],
   'one transaction that pops and pushes again': ['A: BLPOP a 0', 'B: MULTI | RPUSH a 1 | BLPOP a 0 | RPUSH a 2 | EXEC'],
-  'RESP3 has its own null': ['A: HELLO 3', 'A: BLPOP a 0.01', 'A: BLMOVE a b LEFT LEFT 0.01', 'A: BLMPOP 0.01 1 a LEFT'],
+  'RESP3 has its own null': [
+    'A: HELLO 3',
+    'A until it is over: BLPOP a 0.01',
+    'A until it is over: BLMOVE a b LEFT LEFT 0.01',
+    'A until it is over: BLMPOP 0.01 1 a LEFT',
+  ],
   'the time is over': [
-    'A: BLPOP a 0.02',
-    'A: BRPOP a b 0.01',
-    'A: BRPOPLPUSH a b 0.001',
-    'A: BLMOVE a b LEFT LEFT 0x1p-7',
-    'A: BLMPOP 1e-9 1 a LEFT',
+    'A until it is over: BLPOP a 0.02',
+    'A until it is over: BRPOP a b 0.01',
+    'A until it is over: BRPOPLPUSH a b 0.001',
+    'A until it is over: BLMOVE a b LEFT LEFT 0x1p-7',
+    'A until it is over: BLMPOP 1e-9 1 a LEFT',
   ],
   'time-outs that are none': [
     ...['-1', '-0.01', 'nan', 'inf', '-inf', 'x', '1e18', '9223372036854776', '1e5000', '0x', '.', '1e'].map(
@@ -293,8 +301,9 @@ function commandsOf(text: string): Words[] {
 async function step(side: Side, text: string): Promise<void> {
   const leaving = /^(\w+) leaves$/.exec(text)?.[1];
   if (leaving !== undefined) return side.crowd.leave(leaving);
-  const at = text.indexOf(': ');
-  await side.crowd.send(text.slice(0, at), ...commandsOf(text.slice(at + 2)));
+  const [, name = '', isTimed, commands = ''] = /^(\w+)( until it is over)?: ((?:.|\s)+)$/.exec(text) ?? [];
+  await side.crowd.send(name, ...commandsOf(commands));
+  if (isTimed !== undefined) await side.crowd.answered(name);
 }
 
 describeWithRedis('clients that wait for lists, beside redis-server', () => {

@@ -49,6 +49,12 @@ export class ClientCrowd {
     await this.rest();
   }
 
+  /** Until nothing that this client has sent waits any more: its time must be over some day. */
+  async answered(name: string): Promise<void> {
+    await this.until(async () => !this.isWaiting(name));
+    await this.rest();
+  }
+
   /** Ends the connection of this client. */
   async leave(name: string): Promise<void> {
     const member = this.members.get(name);
@@ -100,6 +106,7 @@ export class ClientCrowd {
   private async until(holds: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + 10_000;
     while (!(await holds())) {
+      await new Promise((resolve) => setImmediate(resolve));
       if (performance.now() > deadline) {
         throw new Error(`never at rest: ${this.waiting} wait, ${await this.admin.ok('INFO', 'clients')}`);
       }
