@@ -129,7 +129,7 @@ describe('the server', () => {
   it('CLIENT PAUSE holds a new wait back and lets those under way end with their time', async () => {
     const server = await startEverysec({ dir: tempDir('blocking') });
     const [admin, first, second] = [await server.connect(), await server.connect(), await server.connect()];
-    const early = first.call('BLPOP', 'k', 0.05);
+    const early = first.call('BLPOP', 'k', 2);
     await blockedClients(admin, 1);
     await admin.ok('CLIENT', 'PAUSE', 100_000, 'WRITE');
     const late = second.call('BLPOP', 'k', 0);
