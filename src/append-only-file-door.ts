@@ -20,6 +20,11 @@ export interface AppendOnlyFileOptions extends ConfigOptions {
   /** What the log's commands are applied to while loading, and what a rewrite reads. */
   readonly host: Host;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Only loads: without the lock, so also beside the process that has it, and with nothing on disk made or changed. What is torn at the very
+   * end is left out. Appends and rewrites are refused with AOF_READONLY. Nothing that is appended later comes by itself.
+   */
+  readonly readOnly?: boolean | undefined;
 }
 
 export interface ReadOptions extends ReadLogOptions {
@@ -38,12 +43,13 @@ export interface AppendOnlyFileDoor {
 
 export function appendOnlyFileDoor(createEnv: () => Env, loadBackend: LoadBackend): AppendOnlyFileDoor {
   return {
-    async open({ host, signal, ...options }) {
+    async open({ host, signal, readOnly: isReadOnly, ...options }) {
       const config = Config.fromOptions({ ...options, appendonly: true });
       const env = createEnv();
       const backend = await loadBackend(env, config.value('backend'));
       const settings = settingsFromConfig(config);
-      return AppendOnlyFileHandle.open({ env, backend, settings, host, databases: config.value('databases') }, signal);
+      const databases = config.value('databases');
+      return AppendOnlyFileHandle.open({ env, backend, settings, host, databases, isReadOnly }, signal);
     },
     async *read(from, options = {}) {
       const env = createEnv();

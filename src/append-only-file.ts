@@ -6,7 +6,7 @@ import { EventEmitter } from 'node:events';
 import type { InfoField } from './aof/info.js';
 import type { LoadedDataset } from './aof/load/dataset-loader.js';
 import type { Arg, BackendKind } from './backend/backend.js';
-import { Engine, type EngineOptions, type RewriteNews } from './engine.js';
+import { Engine, type EngineOptions, openedReadOnly, type RewriteNews } from './engine.js';
 import { AofError } from './errors.js';
 
 export interface AppendOnlyFileEvents {
@@ -61,7 +61,7 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
 
   /**
    * Appends one command; strings are UTF-8, bytes are copied, numbers become their decimal text. Returns the LSN to await with
-   * synced(). On return nothing is on disk. Throws AofError (AOF_DISK_FULL, AOF_IO, AOF_FAILED, AOF_BUSY, AOF_CLOSED) when the log does not
+   * synced(). On return nothing is on disk. Throws AofError (AOF_DISK_FULL, AOF_IO, AOF_FAILED, AOF_BUSY, AOF_CLOSED, AOF_READONLY) when the log does not
    * take it, and then it is not logged.
    */
   append(db: number, ...argv: Arg[]): number {
@@ -168,6 +168,7 @@ export class AppendOnlyFileHandle extends EventEmitter<AppendOnlyFileEvents> imp
     const { failure, trouble, state, refusal } = this.#engine;
     if (failure !== null) return failure;
     if (state === 'closed' || refusal === null) return new AofError('AOF_CLOSED', 'the append only file is closed');
+    if (this.#engine.isReadOnly) return openedReadOnly();
     if (!this.#engine.isEnabled) return new AofError('AOF_CLOSED', 'the append only file is being closed');
     if (trouble !== null) return new AofError(trouble.code, refusal);
     return new AofError('AOF_BUSY', refusal);

@@ -5,7 +5,8 @@
 import { EventEmitter } from 'node:events';
 import { type BegunEnable, FileSet } from './aof/file-set.js';
 import { type InfoField, persistenceFields } from './aof/info.js';
-import { type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
+import { type DatasetFile, type LoadedDataset, loadDataset } from './aof/load/dataset-loader.js';
+import { loadBesideOwner } from './aof/load/load-beside-owner.js';
 import { LoadProgress } from './aof/load/load-progress.js';
 import { LogSize } from './aof/log-size.js';
 import { OpenLog } from './aof/open-log.js';
@@ -35,6 +36,8 @@ export interface EngineOptions {
   readonly host: Host;
   /** Databases that SELECT knows. */
   readonly databases: number;
+  /** Only to look: no lock is taken and nothing on disk changes; appends and rewrites are refused with AOF_READONLY. */
+  readonly isReadOnly?: boolean | undefined;
 }
 
 /** load, degraded, recovered, failed, stall, drain as users see them; progress and latency for the composition. */
@@ -61,6 +64,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   readonly #settings: EngineSettings;
   readonly #host: Host;
   readonly #databases: number;
+  readonly isReadOnly: boolean;
   readonly #fileSet: FileSet;
   readonly cron: Cron;
   readonly #abort = new AbortController();
@@ -93,6 +97,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     this.#settings = options.settings;
     this.#host = options.host;
     this.#databases = options.databases;
+    this.isReadOnly = options.isReadOnly ?? false;
     this.#fileSet = new FileSet(options.env, options.backend, options.settings);
     this.cron = new Cron(options.env.timers, (error) => options.env.logger.log('warning', `cron task failed: ${String(error)}`));
     this.#images = new ImageBudget({
@@ -148,9 +153,11 @@ export class Engine extends EventEmitter<EngineEvents> {
       const { clock } = this.#env;
       this.#progress = new LoadProgress(Math.floor(clock.unixMs() / 1000), () => clock.monotonicMs(), 0);
       let loaded: LoadedDataset | null = null;
-      if (this.#settings.appendonly) {
+      if (this.isReadOnly) {
+        loaded = await traceLoad(this.#settings.dir, () => this.#loadReadOnly());
+      } else if (this.#settings.appendonly) {
         await this.#fileSet.acquire();
-        loaded = await traceLoad(this.#settings.dir, () => this.#load());
+        loaded = await traceLoad(this.#settings.dir, async () => this.#load(await this.#fileSet.list(), true));
         await this.#openForAppend(loaded);
       } else {
         await this.#fileSet.refuseUnreadableSnapshot();
@@ -229,6 +236,7 @@ export class Engine extends EventEmitter<EngineEvents> {
     const refusal = this.#log?.refusal ?? null;
     if (refusal !== null) return refusal;
     if (this.#phase === 'closed' || this.#closing !== null) return CLOSED;
+    if (this.isReadOnly) return READ_ONLY;
     if (this.#log?.isFull === true) return FULL;
     return null;
   }
@@ -319,6 +327,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   rewrite(signal?: AbortSignal): Promise<RewriteDone> {
     if (this.#phase === 'closed' || this.#closing !== null)
       return Promise.reject(new AofError('AOF_CLOSED', 'the engine is closed'));
+    if (this.isReadOnly) return Promise.reject(openedReadOnly());
     return this.#rewrites.start('manual', signal);
   }
 
@@ -344,6 +353,7 @@ export class Engine extends EventEmitter<EngineEvents> {
   get #rewriteObstacle(): string | null {
     if (this.#closing !== null) return 'it is being closed';
     if (this.#phase !== 'ready') return `it is ${this.#phase}`;
+    if (this.isReadOnly) return 'it was opened read-only';
     return this.#isSwitching ? 'appendonly is being switched' : null;
   }
 
@@ -365,6 +375,7 @@ export class Engine extends EventEmitter<EngineEvents> {
    */
   enable(): Promise<void> {
     return this.#switch(async () => {
+      if (this.isReadOnly) throw openedReadOnly();
       if (this.isEnabled) return;
       await this.#endRewrite();
       let begun: BegunEnable | null = null;
@@ -424,7 +435,8 @@ export class Engine extends EventEmitter<EngineEvents> {
       try {
         this.#host.clear?.();
         // Nothing is repaired: either all of it is synced, or the directory is not locked.
-        await this.#load(false);
+        if (this.isReadOnly) await this.#loadReadOnly();
+        else await this.#load(await this.#fileSet.list(), false);
       } finally {
         this.#progress = null;
         this.#phase = 'ready';
@@ -486,8 +498,24 @@ export class Engine extends EventEmitter<EngineEvents> {
 
   // --------------------------------------------------------------------------------------------------- inside
 
-  async #load(mayRepair = true): Promise<LoadedDataset> {
-    const files = await this.#fileSet.list();
+  #loadReadOnly(): Promise<LoadedDataset> {
+    const { clear } = this.#host;
+    return loadBesideOwner({
+      manifest: () => this.#fileSet.manifestNow(),
+      load: async () => {
+        const files = await this.#fileSet.listReadOnly();
+        this.#size.count(
+          files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+          0,
+        );
+        return this.#load(files, false);
+      },
+      clear: clear === undefined ? null : () => clear.call(this.#host),
+      signal: this.#abort.signal,
+    });
+  }
+
+  async #load(files: DatasetFile[], mayRepair: boolean): Promise<LoadedDataset> {
     const loaded = await loadDataset({
       env: this.#env,
       backend: this.#backend,
@@ -607,9 +635,15 @@ function givenUp(): AofError {
   return new AofError('AOF_CLOSED', 'appendonly yes was given up: the engine is being closed');
 }
 
+/** What an append or a rewrite is refused with. */
+export function openedReadOnly(): AofError {
+  return new AofError('AOF_READONLY', 'the append only file was opened read-only');
+}
+
 function closedEarly(): AofError {
   return new AofError('AOF_CLOSED', 'the append only file was closed before this was synced: outcome unknown');
 }
 
+const READ_ONLY = 'READONLY the append only file was opened read-only';
 const CLOSED = 'ERR the append only file is closed';
 const FULL = 'MISCONF The append only file buffer is full: the disk does not keep up (aof-buffer-limit)';

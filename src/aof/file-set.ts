@@ -177,9 +177,38 @@ export class FileSet {
     await this.#guard?.check();
   }
 
+  /** What the manifest says now, to be compared. */
+  async manifestNow(): Promise<string> {
+    return JSON.stringify((await this.#loadManifest()).current);
+  }
+
+  /**
+   * For reading only, beside whoever has the lock: what the manifest says now, or the one file of old where it lies. Nothing is made.
+   * Rejects with AOF_IO where there is no log.
+   */
+  async listReadOnly(): Promise<DatasetFile[]> {
+    const manifests = await this.#loadManifest();
+    if (manifests.exists) return this.#filesIn(manifests);
+    const { dir, appendfilename: name } = this.#settings;
+    const path = join(dir, name);
+    try {
+      const { size: sizeBytes } = await this.#env.files.stat(path);
+      return [{ path, name, kind: 'single', sizeBytes, lsn: undefined, endOffset: undefined }];
+    } catch (error) {
+      if (errnoCode(error) !== 'ENOENT') throw toAofError(error, 'looking at', path);
+    }
+    await this.refuseUnreadableSnapshot();
+    throw new AofError('AOF_IO', `${dir} holds no append only file, and none is made where nothing may be written`, {
+      path: dir,
+    });
+  }
+
   /** What is loaded, in order. Without the lock (DEBUG LOADAOF while appendonly is off) it is what the manifest says now. */
   async list(): Promise<DatasetFile[]> {
-    const manifests = this.#manifests ?? (await this.#loadManifest());
+    return this.#filesIn(this.#manifests ?? (await this.#loadManifest()));
+  }
+
+  async #filesIn(manifests: ManifestStore): Promise<DatasetFile[]> {
     const found = await manifests.findFiles();
     return found.map(({ file, path, sizeBytes }) => {
       const kind = file.type === 'b' ? 'base' : 'incr';

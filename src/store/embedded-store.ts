@@ -7,7 +7,7 @@ import type { Reply } from '../commands/reply.js';
 import type { Session } from '../commands/session.js';
 import { Config } from '../config/config.js';
 import type { ConfigOptions } from '../config/option-names.js';
-import type { RewriteNews } from '../engine.js';
+import { openedReadOnly, type RewriteNews } from '../engine.js';
 import type { Env } from '../env/env.js';
 import { AofError } from '../errors.js';
 import type { Argv } from '../resp/argv.js';
@@ -23,6 +23,11 @@ export interface OpenOptions extends ConfigOptions {
   readonly dir: string;
   /** Ends loading with AOF_ABORTED. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Only to look: without the lock, so also beside the process that has it, and with nothing on disk made or changed. Shows the data of the
+   * moment of opening; writes throw AofError AOF_READONLY.
+   */
+  readonly readOnly?: boolean | undefined;
 }
 
 export interface DatabaseEvents {
@@ -71,11 +76,12 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
 
   /** @internal Public as `open()` of the doors. */
   static async open(options: OpenOptions, dependencies: OpenDependencies): Promise<EmbeddedStore> {
-    const { signal, ...directives } = options;
+    const { signal, readOnly: isReadOnly, ...directives } = options;
     const config = Config.fromOptions({ appendonly: true, ...directives });
     const env = dependencies.createEnv();
     const backend = await dependencies.loadBackend(env, config.value('backend'));
-    const store = new Store({ env, backend, config, random: dependencies.random, usedMemory: dependencies.usedMemory });
+    const { random, usedMemory } = dependencies;
+    const store = new Store({ env, backend, config, random, usedMemory, isReadOnly });
     store.attach(embeddedPort(store, configPortOf(config), env));
     let loaded: LoadedDataset | null = null;
     store.engine.once('load', (result) => {
@@ -156,12 +162,12 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
   }
 
   protected execute(argv: Argv, reply: Reply): void {
-    this.#refuseClosed();
+    this.#refuse(argv);
     this.#store.execute(this.#session, argv, reply);
   }
 
   protected executeBlocking(argv: Argv, reply: Reply): Promise<void> {
-    this.#refuseClosed();
+    this.#refuse(argv);
     const own = this.#session;
     // Each call waits by itself, so each has a session, and one that may wait. Between MULTI and EXEC it is queued like everything else.
     const session = own.queue === null ? { ...createSession(own.id, 'client', own.lastCommandAtMs), db: own.db } : own;
@@ -176,8 +182,10 @@ export class EmbeddedStore extends TypedMethods implements AsyncDisposable {
     });
   }
 
-  #refuseClosed(): void {
-    if (this.#store.engine.state === 'closed') throw closed();
+  #refuse(argv: Argv): void {
+    const { engine } = this.#store;
+    if (engine.state === 'closed') throw closed();
+    if (engine.isReadOnly && this.#store.isWrite(argv)) throw openedReadOnly();
   }
 }
 

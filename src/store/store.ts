@@ -34,6 +34,7 @@ export interface StoreOptions {
   /** [0, 1): seeds hashes and samples; not for secrets. */
   readonly random: () => number;
   readonly usedMemory: () => number;
+  readonly isReadOnly?: boolean | undefined;
 }
 
 /** Share of a cron period that the search for expired keys may take. */
@@ -74,6 +75,7 @@ export class Store implements Host {
       settings: settingsFromConfig(config),
       host: this,
       databases: config.value('databases'),
+      isReadOnly: options.isReadOnly,
     });
     this.persistence = this.persistencePort();
     this.engine.cron.add({ run: () => this.expireSome() });
@@ -145,6 +147,10 @@ export class Store implements Host {
 
   mayAnswerAhead(): boolean {
     return this.engine.answerableLsn === Number.POSITIVE_INFINITY;
+  }
+
+  isWrite(argv: Argv): boolean {
+    return this.table.find(argv)?.isWrite === true;
   }
 
   mayWrite(session: Session, argv: Argv): boolean {
