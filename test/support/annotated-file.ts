@@ -132,8 +132,8 @@ function judgeBlocks(bytes: Buffer): Verdict {
     }
   }
   if (unit >= 0) return { kind: 'cut', at: unit, commands: done };
-  // Whole comments behind a whole block are what another server may have appended.
-  if (!isWhole && bytes[end] === 0x23 && !isLikeAnnotation(bytes, end) && judgePlain(bytes.subarray(end)).kind === 'clean') {
+  // Whole comments behind a whole block, and nothing else, are what another server may have appended.
+  if (!isWhole && !isLikeAnnotation(bytes, end) && isComments(bytes.subarray(end))) {
     return { kind: 'clean', at: bytes.length, commands: done };
   }
   return { kind: isWhole ? 'clean' : 'cut', at: end, commands: done };
@@ -177,6 +177,11 @@ function judgePlain(bytes: Buffer): Verdict {
     at = end;
   }
   return open === null ? { kind: 'clean', at, commands: done } : { kind: 'cut', at: unit, commands: done };
+}
+
+/** Lines of text, each of which begins with `#`. */
+function isComments(bytes: Buffer): boolean {
+  return /^(?:#[\t -~]{0,1021}\r?\n)*$/.test(bytes.latin1Slice());
 }
 
 /** The end of the `#` line at `start`, or the first byte that cannot be: a NUL, the 1024th, the file's end. */
