@@ -30,6 +30,7 @@ class MemoryKeyspace implements Keyspace {
   readonly databases: MemoryDatabase[] = [];
   expiryMode: ExpiryMode = 'remove';
   onExpired: (db: Database, entry: Entry) => void = () => {};
+  expectedGrowth = () => 1;
   readonly counters: KeyspaceCounters = { hits: 0, misses: 0, expired: 0 };
   accessClock = 0;
 

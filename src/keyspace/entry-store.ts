@@ -39,12 +39,17 @@ export class EntryStore {
   readonly pool = new PagePool();
   readonly entries = new EntryTable(this.pool);
   readonly arena = new BlockArena(this.pool);
-  readonly index = new KeyIndex(this.entries, this.arena);
+  readonly index: KeyIndex;
   readonly expiring = new ExpiryIndex(this.entries);
   readonly objects = new ObjectTable();
   /** Of detached strings: what their buffers hold, and how long they are. */
   private largeHeldBytes = 0;
   private largeBytes = 0;
+
+  /** `expectedGrowth`: see Keyspace. */
+  constructor(expectedGrowth: () => number) {
+    this.index = new KeyIndex(this.entries, this.arena, expectedGrowth);
+  }
 
   get size(): number {
     return this.entries.size;

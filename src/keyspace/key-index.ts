@@ -14,6 +14,8 @@ import { nextCursor } from './scan-cursor.js';
 
 const MIN_BUCKETS = 16;
 const MAX_BUCKETS = 2 ** 30;
+/** Grows by so much at once at most, whatever is expected. */
+const GROWTH_MAX = 16;
 /** Shrinks when fewer than one bucket in this many would be used. */
 const SHRINK_RATIO = 4;
 /** One in so many calls moves buckets: it looks at this many at most, and moves this many that are not empty. */
@@ -32,6 +34,8 @@ export class KeyIndex {
   constructor(
     private readonly entries: EntryTable,
     private readonly arena: BlockArena,
+    /** How many times as many keys there will be, where that is known about; else 1. */
+    private readonly expectedGrowth: () => number,
   ) {}
 
   get size(): number {
@@ -60,7 +64,7 @@ export class KeyIndex {
   insert(n: number): void {
     const { table } = this;
     if (this.target !== null) this.countCall();
-    else if (table.used >= table.buckets && table.buckets < MAX_BUCKETS) this.resize(table.buckets * 2);
+    else if (table.used >= table.buckets && table.buckets < MAX_BUCKETS) this.resize(this.bucketsToGrowTo());
     this.push(this.target ?? this.table, n);
   }
 
@@ -68,10 +72,15 @@ export class KeyIndex {
   remove(n: number): void {
     if (this.target !== null) this.countCall();
     if (!this.relink(this.table, n, 0) && this.target !== null) this.relink(this.target, n, 0);
+    this.shrink();
+  }
+
+  /** Begins to shrink, where there are far too many buckets. Whether it did. */
+  shrink(): boolean {
     const { buckets, used } = this.table;
-    if (this.target === null && buckets > MIN_BUCKETS && used * SHRINK_RATIO < buckets) {
-      this.resize(Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(used + 1))));
-    }
+    if (this.target !== null || buckets === MIN_BUCKETS || used * SHRINK_RATIO >= buckets) return false;
+    this.resize(Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(used + 1))));
+    return true;
   }
 
   /** An entry's record was copied to `to`, which stands for it from now on. */
@@ -148,6 +157,13 @@ export class KeyIndex {
     if (--this.callsToStep > 0) return;
     this.callsToStep = CALLS_PER_STEP;
     this.step();
+  }
+
+  /** Twice as many, or at once as many as will be needed: what is not moved again and again is not waited for. */
+  private bucketsToGrowTo(): number {
+    const { buckets } = this.table;
+    const growth = Math.min(this.expectedGrowth(), GROWTH_MAX);
+    return Math.min(MAX_BUCKETS, Math.max(buckets * 2, 2 ** Math.ceil(Math.log2(buckets * growth))));
   }
 
   private resize(buckets: number): void {

@@ -205,6 +205,8 @@ export interface Keyspace {
   expiryMode: ExpiryMode;
   /** Told before an expired key is removed: to log the deletion and to break WATCHes. */
   onExpired: (db: Database, entry: Entry) => void;
+  /** How many times as large as now the data will become, where that is known about (while it is loaded); 1: it is not. A hint. */
+  expectedGrowth: () => number;
   readonly counters: KeyspaceCounters;
   /** Keyed with the keyspace's secret: for tables inside of values. */
   readonly keyHash: KeyHash;

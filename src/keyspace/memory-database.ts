@@ -16,7 +16,7 @@ import type { SnapshotGate } from './snapshot-gate.js';
 
 export class MemoryDatabase implements Database {
   /** @internal */
-  readonly store = new EntryStore();
+  readonly store = new EntryStore(() => this.keyspace.expectedGrowth());
   /** Number at the last cut; -1: made after it. */
   idAtCut = -1;
   private readonly compactor: Compactor;
@@ -192,7 +192,7 @@ export class MemoryDatabase implements Database {
 
   /** One step of work that is otherwise done with changes. False: there is none. */
   maintain(): boolean {
-    if (!this.store.index.isResizing) return this.compactor.step();
+    if (!this.store.index.isResizing && !this.store.index.shrink()) return this.compactor.step();
     this.store.index.step();
     return true;
   }

@@ -77,6 +77,10 @@ export class Store implements Host {
       databases: config.value('databases'),
       isReadOnly: options.isReadOnly,
     });
+    this.keyspace.expectedGrowth = () => {
+      const { progress } = this.engine;
+      return progress === null || progress.loadedBytes === 0 ? 1 : progress.totalBytes / progress.loadedBytes;
+    };
     this.persistence = this.persistencePort();
     this.engine.cron.add({ run: () => this.expireSome() });
     this.engine.cron.add({ run: () => this.maintain() });
