@@ -10,6 +10,11 @@ export interface Host {
   apply(db: number, argv: readonly Buffer[]): string | void;
   /** As apply, without an object per argument. Used instead of it where present. */
   applyView?(db: number, argv: Argv): string | void;
+  /**
+   * A hint before applyView: the next `count` commands of a batch, whose index describes them from `at` on (CommandBatch), will be applied
+   * to `db`, unless one of them selects another.
+   */
+  foresee?(db: number, bytes: Buffer, index: Int32Array, at: number, count: number): void;
   /** Brackets an execution unit (MULTI .. EXEC) while loading. */
   beginUnit?(): void;
   endUnit?(): void;

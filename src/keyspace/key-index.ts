@@ -30,6 +30,8 @@ export class KeyIndex {
   /** Buckets of `table` below this one have been moved. */
   private moved = 0;
   private callsToStep = 0;
+  /** What was read is used for nothing; without a use it would not be read. */
+  foreseen = 0;
 
   constructor(
     private readonly entries: EntryTable,
@@ -49,6 +51,18 @@ export class KeyIndex {
   /** Whether buckets are being moved. */
   get isResizing(): boolean {
     return this.target !== null;
+  }
+
+  /** The keys of these hashes are looked up soon. What find() reads first is read here, each independent of the others. */
+  foresee(hashes: Int32Array, count: number): void {
+    const { table, target, entries } = this;
+    for (let i = 0; i < count; i++) {
+      const hash = hashes[i] as number;
+      hashes[i] = table.get(hash & table.mask) || (target === null ? 0 : target.get(hash & target.mask));
+    }
+    let sum = 0;
+    for (let i = 0; i < count; i++) if (hashes[i] !== 0) sum += entries.get(hashes[i] as number, HASH);
+    this.foreseen = sum;
   }
 
   /** The entry of a key; 0: there is none. */

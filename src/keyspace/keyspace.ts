@@ -82,6 +82,8 @@ export interface Database {
   /** Keys that have an expiry time. */
   readonly expiringSize: number;
 
+  /** `count` keys that will be looked up soon: bytes[ranges[2 * i], ranges[2 * i + 1]). A hint; changes nothing. */
+  foresee(bytes: Buffer, ranges: Int32Array, count: number): void;
   /** As it is stored: nothing expires, nothing is counted. */
   peek(bytes: Buffer, start: number, end: number): Entry | null;
   /** For writes: nothing is counted as hit or miss, but it is a use. */

@@ -21,6 +21,7 @@ import { createKeyspace } from '../keyspace/create-keyspace.js';
 import type { Keyspace } from '../keyspace/keyspace.js';
 import type { Argv } from '../resp/argv.js';
 import { Dispatcher } from './dispatch.js';
+import { KeyForesight } from './key-foresight.js';
 import { LatencyMonitor } from './latency-monitor.js';
 import { snapshotOf } from './snapshot.js';
 import { startRewrite } from './start-rewrite.js';
@@ -54,6 +55,7 @@ export class Store implements Host {
   private readonly usedMemory: () => number;
   private readonly random: () => number;
   private readonly table: CommandTable;
+  private readonly foresight = new KeyForesight();
   private attached: Dispatcher | null = null;
   private isActiveExpireOn = true;
   private keysLoaded = 0;
@@ -223,6 +225,11 @@ export class Store implements Host {
       if (!(error instanceof CommandError)) throw error;
       throw new AofError('AOF_CORRUPT', `${error.message} reading the append only file`, { cause: error });
     }
+  }
+
+  foresee(db: number, bytes: Buffer, index: Int32Array, at: number, count: number): void {
+    const database = this.keyspace.databases[db];
+    if (database !== undefined) this.foresight.look(database, bytes, index, at, count);
   }
 
   clear(): void {

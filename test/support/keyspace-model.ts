@@ -377,6 +377,15 @@ function setHidden(model: KeyspaceModel): void {
   keyspace.expiryMode = 'remove';
 }
 
+/** Hints, true and false ones, change nothing; how large the index becomes is one of them. */
+function foresee(model: KeyspaceModel, random: Random): void {
+  const growth = random.pick([1, 1, 2.5, 100]);
+  model.keyspace.expectedGrowth = () => growth;
+  const bytes = Buffer.from(`${model.randomKey()}${model.randomKey()}`, 'latin1');
+  const cut = random.below(bytes.length + 1);
+  model.db(model.randomDb()).foresee(bytes, Int32Array.from([0, cut, cut, bytes.length]), 2);
+}
+
 /** Many new keys, so that the index grows; then most of them go. */
 function swell(model: KeyspaceModel, random: Random): void {
   const db = model.randomDb();
@@ -431,6 +440,7 @@ const OPERATIONS: readonly (readonly [number, Operation])[] = [
       if (random.chance(0.5)) activeExpireCycle(model.keyspace, model.drawNumber, () => random.chance(0.5));
     },
   ],
+  [5, (model, random) => foresee(model, random)],
   [5, swap],
   [2, (model, random) => flush(model, random.below(model.databases.length))],
   [

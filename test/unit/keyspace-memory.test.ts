@@ -201,6 +201,27 @@ describe('fragmentation', () => {
     }
   });
 
+  it('an index that was made for far more keys than came is made smaller again, and finds every key all the time', () => {
+    const { db, keyspace } = emptyDatabase(new Random(testSeed()));
+    keyspace.expectedGrowth = () => 1_000;
+    const count = 5_000;
+    for (let i = 0; i < count; i++) {
+      put(db, `key:${i}`, 1);
+      if (i % 97 === 0) expect(db.peek(Buffer.from(`key:${i >> 1}`), 0, `key:${i >> 1}`.length)).not.toBeNull();
+    }
+    const before = keyspace.memory().heldRecordBytes;
+    keyspace.expectedGrowth = () => 1;
+    keyspace.maintain(() => false);
+    const { heldRecordBytes } = keyspace.memory();
+    // Records take 32 bytes a key; one bucket in four may be used.
+    expect(heldRecordBytes).toBeLessThanOrEqual(count * (32 + 16) + 32);
+    expect(before).toBeGreaterThan(heldRecordBytes + 200_000);
+    let seen = 0;
+    db.forEach(() => void seen++);
+    expect(seen).toBe(count);
+    for (let i = 0; i < count; i++) expect(db.find(at(`key:${i}`), 0)).not.toBeNull();
+  });
+
   it('a flushed database holds nothing', () => {
     const { db, keyspace } = emptyDatabase(new Random(1));
     for (let i = 0; i < 1_000; i++) put(db, `key:${i}`, 100);

@@ -107,6 +107,32 @@ describe('loading a file', () => {
     expect([ended, closedCount()]).toEqual([['end'], 1]);
   });
 
+  it('tells the host which commands come next: each once, before it is applied, in the database that is selected then', async () => {
+    const told: string[] = [];
+    const seen: string[] = [];
+    const batches = [
+      Array.from({ length: 70 }, (_, i) => (i === 40 ? 'SELECT 2' : `SET k${i} ${'v'.repeat(i % 5)}`)),
+      ['PING', 'DEL k1 k2', 'SET last 1'],
+    ];
+    const { options } = rig(batches, {
+      apply: (_db, argv) => void seen.push(argv.join(' ')),
+      foresee: (db, bytes, index, at, count) => {
+        expect(told.length, 'what was told before has been applied').toBe(seen.length + (db === 2 ? 1 : 0));
+        for (let next = at, k = 0; k < count; k++) {
+          const argc = index[next + 3] ?? 0;
+          const parts = Array.from({ length: argc }, (_, i) =>
+            bytes.latin1Slice(index[next + 4 + 2 * i] ?? 0, index[next + 5 + 2 * i] ?? 0),
+          );
+          told.push(parts.join(' '));
+          next += 4 + 2 * argc;
+        }
+      },
+    });
+    await loadFile(options);
+    expect(told).toEqual(batches.flat());
+    expect(seen).toEqual(batches.flat().filter((line) => line !== 'SELECT 2'));
+  });
+
   it('error replies are reported and loading goes on', async () => {
     const { errors, options } = rig([['A x', 'B x']], { apply: (_, argv) => `ERR ${argv[0]}` });
     await loadFile(options);

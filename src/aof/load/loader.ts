@@ -31,6 +31,8 @@ export interface LoaderOptions {
 /** Work between two turns of the event loop. */
 const SLICE_MS = 20;
 const LOOK_AT_CLOCK_EVERY = 256;
+/** Commands that the host is told of together. */
+const FORESEEN_COMMANDS = 32;
 
 export async function loadFile(options: LoaderOptions): Promise<ReadOutcome> {
   const { path, lsn, endOffset } = options;
@@ -68,8 +70,12 @@ class FakeClient {
   async applyBatch(batch: CommandBatch): Promise<void> {
     const { index } = batch;
     const { bytes } = batch;
+    const { host } = this.#options;
     let at = 0;
     for (let k = 0; k < batch.count; k++) {
+      if (k % FORESEEN_COMMANDS === 0) {
+        host.foresee?.(this.#db, bytes, index, at, Math.min(FORESEEN_COMMANDS, batch.count - k));
+      }
       const argc = index[at + 3] as number;
       this.#view.point(bytes, index, at + 4, argc, index[at] as number, index[at + 1] as number);
       this.#feed(this.#view);
