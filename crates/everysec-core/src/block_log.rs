@@ -232,7 +232,7 @@ impl<F: LogFile> BlockLog<F> {
                 self.let_threads_go(state);
                 return 0;
             }
-            state = self.shared.wait_for(&self.shared.settled, state, left);
+            state = self.shared.settled.wait_for(state, left);
         }
         let before = state.written_total;
         let mut batch = Vec::new();
@@ -281,7 +281,7 @@ pub fn cut_file<F: LogFile>(shared: &Shared<F>, offset: u64) -> Result<(), Errno
 pub fn wait_until_quiet<F: LogFile>(shared: &Shared<F>) {
     let mut state = shared.lock();
     while state.is_write_under_way || state.sync.started.is_some() {
-        state = shared.wait(&shared.settled, state);
+        state = shared.settled.wait(state);
     }
 }
 
@@ -322,7 +322,7 @@ pub fn wait_for_end<F: LogFile>(shared: &Shared<F>, patience: Duration) -> bool 
         if left.is_zero() {
             return false;
         }
-        state = shared.wait_for(&shared.settled, state, left);
+        state = shared.settled.wait_for(state, left);
     }
     true
 }

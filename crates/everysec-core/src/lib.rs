@@ -12,6 +12,7 @@ pub mod block_format;
 pub mod block_log;
 pub mod log_state;
 pub mod roll;
+pub mod signal;
 pub mod stamper;
 pub mod syncer;
 pub mod unit_spans;

@@ -4,13 +4,14 @@
 //! Positions in the log's stream are *totals*: wire bytes (annotations included) since the log was opened, over all targets.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::block::Block;
 use crate::error::{Errno, EINTR, EIO, ENOENT};
 use crate::fs::LogFile;
 use crate::limits::{ANNOTATION_BYTES, BLOCK_BYTES, MAX_GATHER, MAX_POOLED_BLOCKS, MAX_WRITE_BYTES};
+use crate::signal::Signal;
 use crate::unit_spans::UnitSpans;
 
 /// Numbers as in BlockLogFault of src/backend/backend.ts.
@@ -382,10 +383,10 @@ fn free(pool: &mut Vec<Box<[u8]>>, block: Block, garbage: &mut Vec<Box<[u8]>>) {
 
 pub struct Shared<F> {
     state: Mutex<State<F>>,
-    pub writer_wake: Condvar,
-    pub syncer_wake: Condvar,
+    pub writer_wake: Signal,
+    pub syncer_wake: Signal,
     /// A write or sync ended, or a thread.
-    pub settled: Condvar,
+    pub settled: Signal,
     /// Tells the calling thread that something changed. Called without the mutex, from any thread; must not block.
     notify: Box<dyn Fn() + Send + Sync>,
 }
@@ -394,9 +395,9 @@ impl<F: LogFile> Shared<F> {
     pub fn new(state: State<F>, notify: Box<dyn Fn() + Send + Sync>) -> Shared<F> {
         Shared {
             state: Mutex::new(state),
-            writer_wake: Condvar::new(),
-            syncer_wake: Condvar::new(),
-            settled: Condvar::new(),
+            writer_wake: Signal::default(),
+            syncer_wake: Signal::default(),
+            settled: Signal::default(),
             notify,
         }
     }
@@ -408,20 +409,5 @@ impl<F: LogFile> Shared<F> {
 
     pub fn notify(&self) {
         (self.notify)();
-    }
-
-    pub fn wait<'a>(&self, wake: &Condvar, state: MutexGuard<'a, State<F>>) -> MutexGuard<'a, State<F>> {
-        wake.wait(state).unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn wait_for<'a>(
-        &self,
-        wake: &Condvar,
-        state: MutexGuard<'a, State<F>>,
-        at_most: Duration,
-    ) -> MutexGuard<'a, State<F>> {
-        wake.wait_timeout(state, at_most)
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
     }
 }

@@ -38,7 +38,7 @@ fn sync_until_closed<F: LogFile>(shared: &Shared<F>) {
             state = wait_and_trim(shared, state);
             continue;
         } else {
-            state = shared.wait(&shared.syncer_wake, state);
+            state = shared.syncer_wake.wait(state);
             continue;
         }
         drop(state);
@@ -56,7 +56,7 @@ pub fn is_at_rest<F: LogFile>(state: &State<F>) -> bool {
 /// Waits like the others do; what the pool holds beyond its idle share goes when nothing was appended meanwhile.
 fn wait_and_trim<'a, F: LogFile>(shared: &'a Shared<F>, state: MutexGuard<'a, State<F>>) -> MutexGuard<'a, State<F>> {
     let before = state.queued_total;
-    let mut state = shared.wait_for(&shared.syncer_wake, state, POOL_DECAY);
+    let mut state = shared.syncer_wake.wait_for(state, POOL_DECAY);
     if state.queued_total != before || state.pool.len() <= IDLE_POOLED_BLOCKS {
         return state;
     }

@@ -42,7 +42,7 @@ fn write_until_closed<F: LogFile>(shared: &Shared<F>) {
         } else if state.is_closing {
             return;
         } else {
-            state = shared.wait(&shared.writer_wake, state);
+            state = shared.writer_wake.wait(state);
         }
     }
 }
@@ -58,7 +58,7 @@ fn delay_write<'a, F: LogFile>(shared: &'a Shared<F>, mut state: MutexGuard<'a, 
         if left.is_zero() {
             break;
         }
-        state = shared.wait_for(&shared.writer_wake, state, left);
+        state = shared.writer_wake.wait_for(state, left);
     }
     state
 }
