@@ -17,6 +17,8 @@ export interface Command {
   /** What it deletes on the way (expired keys) is logged one by one, not as one unit. */
   readonly touchesArbitraryKeys: boolean;
   readonly showsData: boolean;
+  /** Takes no noticeable time, and looks at nothing but the keyspace: others of a batch may share its clock and its append. */
+  readonly isBrief: boolean;
   /** Runs at once between MULTI and EXEC instead of being queued. */
   readonly isTransactionControl: boolean;
   /** By lower-case name without the container's; null for a plain command. */
@@ -101,6 +103,7 @@ function describe(spec: CommandSpec): Command {
     isForbiddenInMulti: has('no_multi'),
     touchesArbitraryKeys: has('touches_arbitrary_keys'),
     showsData: spec.showsNoData !== true,
+    isBrief: has('fast') || (spec.categories.includes('@string') && spec.keys?.last === 1),
     isTransactionControl: TRANSACTION_CONTROL.has(spec.name),
     subcommands: subcommands === undefined ? null : new Map(subcommands),
   };

@@ -17,6 +17,8 @@ export class Argv {
   recordStart: number;
   /** One past the record's last byte. */
   recordEnd: number;
+  /** `bytes` stays as it is beyond the call: it is a piece of a socket's input that nobody writes to. */
+  isLasting = false;
 
   constructor() {
     this.bytes = EMPTY;

@@ -105,7 +105,7 @@ export class Clients implements ClientsPort {
   }
 
   private decide(): HoldBackMode {
-    const isPaused = this.pausedUntilMs > this.clock.monotonicMs();
+    const isPaused = this.pausedUntilMs > 0 && this.pausedUntilMs > this.clock.monotonicMs();
     if (isPaused && !this.pausesWritesOnly) return HoldBack.everything;
     return isPaused || !this.store.isWritable ? HoldBack.writes : HoldBack.nothing;
   }

@@ -167,6 +167,7 @@ export class CommandParser {
     this.argc = -1;
     this.isJoinDone = this.isJoined;
     this.argv.point(bytes, this.index, 0, argc, this.isCanonical ? this.recordStart : -1, this.isCanonical ? this.pos : -1);
+    this.argv.isLasting = !this.isJoined;
     return Parsed.command;
   }
 
@@ -232,6 +233,7 @@ export class CommandParser {
     this.isJoinDone = this.isJoined;
     // A record of its own in fresh memory: canonical, though the request was not.
     fillArgv(this.argv, words);
+    this.argv.isLasting = true;
     return Parsed.command;
   }
 

@@ -145,9 +145,21 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
   }
 
   private runCommands(): void {
-    const { parser, host } = this;
+    const { store } = this.host;
     if (this.isClosing) return;
-    if (!host.store.isWritable) host.refreshHoldBack();
+    if (!store.isWritable) this.host.refreshHoldBack();
+    this.session.lastCommandAtMs = this.host.coarseUnixMs;
+    store.beginBatch();
+    try {
+      this.runBatch();
+    } finally {
+      store.endBatch();
+    }
+  }
+
+  /** What has arrived, as far as it may run now. */
+  private runBatch(): void {
+    const { parser, host } = this;
     if (this.isParked) {
       this.isParked = false;
       if (!this.runUnlessHeldBack()) return;
@@ -205,7 +217,6 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
     const before = this.replies.out.position;
     const mode = session.replyMode;
     if (mode === 'skip') session.replyMode = 'on';
-    session.lastCommandAtMs = host.coarseUnixMs;
     host.statistics.commands++;
     let running: void | Promise<void> | Blocked;
     const startedMs = host.isTimed ? host.preciseMs() : 0;

@@ -19,6 +19,12 @@ export interface StorePort {
    */
   execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> | Blocked;
   /**
+   * Before and after commands that are run one right after the other, with nothing between them: they may share one reading of
+   * the clock and one append to the log. A command outside of a batch is one by itself.
+   */
+  beginBatch(): void;
+  endBatch(): void;
+  /**
    * What the reply of the command that execute() has just run waits for: the LSN appended so far, or 0 when the reply shows
    * no data. For a command that returned a promise: 0, or anything else when its reply will show data.
    */

@@ -19,8 +19,13 @@ export interface CommandLog {
   readonly isEnabled: boolean;
   /** What a reply waits for that shows data and changed none; 0: nothing, as long as the log is in trouble. */
   readonly readLsn: number;
-  /** One record as the client sent it: the hot path. Returns the LSN after it. */
-  propagateOne(db: number, argv: Argv): number;
+  /**
+   * One record as the client sent it: the hot path. Returns the LSN after it. `mayGather`: the caller calls settle() before
+   * anything else looks at the log, so that records that stand one behind the other (a pipeline) are appended at once.
+   */
+  propagateOne(db: number, argv: Argv, mayGather: boolean): number;
+  /** Appends what propagateOne() has gathered. Throws as that does. */
+  settle(): void;
   /** One execution unit: more than one effect is wrapped in MULTI and EXEC. Returns the LSN after it. */
   propagateUnit(effects: readonly Effect[]): number;
 }

@@ -68,6 +68,9 @@ export class Dispatcher {
   /** The running command's context. */
   context: ExecutionContext;
   readonly blocked: BlockedClients;
+  private isInBatch = false;
+  /** Within a batch: keyspace.nowMs is the time. */
+  private isTimeKnown = false;
 
   private readonly table: CommandTable;
   private readonly keyspace: Keyspace;
@@ -100,21 +103,37 @@ export class Dispatcher {
     };
   }
 
+  /**
+   * Until endBatch() only execute() is called. Brief commands then share one reading of the clock, and one append where their
+   * records stand one behind the other.
+   */
+  beginBatch(): void {
+    this.isInBatch = true;
+  }
+
+  endBatch(): void {
+    this.isInBatch = this.isTimeKnown = false;
+    this.settle();
+  }
+
   /** Runs or queues one command and writes its reply. A promise, or what blocks: the reply comes later, and only this session waits for it. */
   execute(session: Session, argv: Argv, reply: Reply): void | Promise<void> | Blocked {
     this.lastShowsData = false;
     const command = this.table.find(argv);
-    const refusal = command === null ? unknownCommand(this.table, argv) : this.refusalOf(command, session, argv);
+    const logRefusal = this.log.refusal;
+    const refusal = command === null ? unknownCommand(this.table, argv) : this.refusalOf(command, session, argv, logRefusal);
     if (refusal !== null || command === null) return this.reject(command, session, reply, refusal ?? INTERNAL_ERROR);
     if (session.queue !== null && !command.isTransactionControl) {
       session.queue.push({ spec: command.spec, argv: argv.clone() });
       session.queueBytes += QUEUED_COMMAND_BYTES + argv.end(argv.argc - 1) - argv.start(0);
       return reply.simple('QUEUED');
     }
-    const { context } = this;
-    const nowMs = this.clock.unixMs();
-    this.keyspace.nowMs = nowMs;
-    this.keyspace.expiryMode = this.log.refusal === null ? 'remove' : 'hide';
+    if (!command.isBrief) this.settle();
+    const { context, keyspace } = this;
+    if (!this.isTimeKnown) keyspace.nowMs = this.clock.unixMs();
+    this.isTimeKnown = this.isInBatch && command.isBrief;
+    const { nowMs } = keyspace;
+    keyspace.expiryMode = logRefusal === null ? 'remove' : 'hide';
     context.nowMs = nowMs;
     context.isLoading = false;
     context.denyBlocking = session.kind === 'embedded';
@@ -230,14 +249,22 @@ export class Dispatcher {
     if (this.context.effects.length > 0) this.propagateOneByOne(this.context);
   }
 
-  private refusalOf(command: Command, session: Session, argv: Argv): string | null {
+  private settle(): void {
+    try {
+      this.log.settle();
+    } catch (error) {
+      // The data has changed and the log has not.
+      this.options.onInternalError('append', error, true);
+    }
+  }
+
+  private refusalOf(command: Command, session: Session, argv: Argv, logRefusal: string | null): string | null {
     const arity = wrongArity(command, argv.argc);
     if (arity !== null) return arity;
     if (!session.isAuthenticated && !command.isAllowedUnauthenticated && this.options.server.isPasswordRequired) return NO_AUTH;
     if (session.queue !== null && command.isForbiddenInMulti) return NOT_IN_MULTI;
-    if (command.isWrite || command === this.ping || command === this.exec) {
-      const { refusal } = this.log;
-      if (refusal !== null && (command !== this.exec || hasWrites(session))) return refusal;
+    if (logRefusal !== null && (command.isWrite || command === this.ping || (command === this.exec && hasWrites(session)))) {
+      return logRefusal;
     }
     return this.isLoading && !command.isAllowedLoading ? LOADING : null;
   }
@@ -295,7 +322,7 @@ export class Dispatcher {
     }
     try {
       if (effects.length === 0) {
-        this.lastLsn = this.log.propagateOne(context.dbId, context.argv);
+        this.lastLsn = this.log.propagateOne(context.dbId, context.argv, this.isInBatch && command.isBrief);
         this.counters.unitsPropagated++;
       } else if (command.touchesArbitraryKeys) {
         this.propagateOneByOne(context);

@@ -134,6 +134,14 @@ export class Store implements Host {
     return this.dispatcher.execute(session, argv, reply);
   }
 
+  beginBatch(): void {
+    this.dispatcher.beginBatch();
+  }
+
+  endBatch(): void {
+    this.dispatcher.endBatch();
+  }
+
   /**
    * What the reply of the last execute() waits for; 0 when it shows no data. While the log is degraded or has failed no write runs, so
    * it was a read.

@@ -85,6 +85,10 @@ export class FakeStore implements StorePort {
     }
   }
 
+  beginBatch(): void {}
+
+  endBatch(): void {}
+
   /** Moves the log and tells the server. */
   advance(watermark: number): void {
     this.watermark = watermark;

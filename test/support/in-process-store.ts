@@ -33,6 +33,8 @@ export class RecordingLog implements CommandLog {
     return ++this.lsn;
   }
 
+  settle(): void {}
+
   propagateUnit(effects: readonly Effect[]): number {
     if (effects.length > 1) this.records.push(['MULTI']);
     for (const effect of effects) this.write(effect);

@@ -47,6 +47,28 @@ function error(text: string): RespError {
   return new RespError(text);
 }
 
+describe('a batch', () => {
+  it('has one time for its brief commands; what takes long, and what comes after it, reads the clock again', () => {
+    const { dispatcher } = store;
+    dispatcher.beginBatch();
+    a.call('SET', 'k', 'v', 'PX', '10');
+    pass(11);
+    expect(a.call('GET', 'k')).toBe('v');
+    a.call('KEYS', '*');
+    expect(a.call('GET', 'k')).toBeNull();
+    dispatcher.endBatch();
+  });
+
+  it('is over when it is over: the next command has its own time', () => {
+    const { dispatcher } = store;
+    dispatcher.beginBatch();
+    a.call('SET', 'k', 'v', 'PX', '10');
+    dispatcher.endBatch();
+    pass(11);
+    expect(a.call('GET', 'k')).toBeNull();
+  });
+});
+
 describe('refusals', () => {
   it('a write is refused before it touches anything, and PING with it; reads go on', () => {
     a.call('SET', 'k', '1');

@@ -54,6 +54,11 @@ export class Propagator {
     }
   }
 
+  /** Whether a record for this database gets nothing put in front of it. */
+  isReadyFor(db: number): boolean {
+    return db === this.#selectedDb && (!this.#withTimestamps || this.#stampedSeconds === this.#seconds);
+  }
+
   /** Bytes that are whole canonical records already. */
   appendRaw(db: number, bytes: Uint8Array, start: number, end: number): number {
     this.#prepare(db);
