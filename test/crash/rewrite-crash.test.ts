@@ -317,6 +317,64 @@ describe('a crash at every operation of', () => {
   );
 
   it(
+    'rewrites by growth that fail again and again, until they hold back for a minute, and the one that comes then',
+    async () => {
+      const scene = await Scene.open({ ...OPTIONS, autoAofRewritePercentage: 1, autoAofRewriteMinSize: 1 });
+      const { rig } = scene;
+      const failures = () => Number(/consecutive_failures:(\d+)/.exec(String(rig.call('INFO', 'persistence')))?.[1]);
+      rig.files.failNext(/^datasync .*temp/, 'EIO', { times: 4 });
+      scene.watch(sized(1, 30));
+      const seen: number[] = [];
+      for (let i = 0; i < 4000 && (seen.at(-1) !== 0 || seen.length < 5); i++) {
+        if (i % 4 === 0 && scene.sent < 60) scene.unit();
+        await rig.step(seen.at(-1) === 3 || seen.at(-1) === 4 ? 1000 : 10);
+        if (failures() !== seen.at(-1)) seen.push(failures());
+      }
+      scene.stop();
+      expect(seen.slice(-5)).toEqual([1, 2, 3, 4, 0]);
+      expect(rig.env.logged.filter((line) => line.includes('will retry in')).map((line) => /in (\d+)/.exec(line)?.[1])).toEqual([
+        '1',
+        '2',
+      ]);
+      tell('repeated failures', scene, await scene.recoverAll());
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'the start after a crash in a rewrite',
+    async () => {
+      const scene = await Scene.open();
+      scene.watch(sized(2, 8));
+      expect(await scene.rewrite()).toBe('resolved');
+      scene.stop();
+      let images = 0;
+      let operations = 0;
+      const every = sized(12, 2);
+      for (const [n, found] of [...scene.images.values()].entries()) {
+        if (n % every !== 0) continue;
+        const files = SimFiles.afterPowerLoss(found.image);
+        const again = new Map<string, Image>();
+        files.onEffect = (operation) => {
+          if (operation.op === 'begin') return;
+          operations++;
+          for (const image of [files.disk.liveImage('killed'), ...files.crashStates({ imagesMax: 4, seed: operations })])
+            again.set(image.hash, image);
+        };
+        await RewriteRig.opened(files, OPTIONS);
+        files.onEffect = () => undefined;
+        for (const image of again.values()) {
+          images++;
+          await recover(SimFiles.afterPowerLoss(image), { ...found, where: `${found.where}, then in the start`, image }, false);
+        }
+      }
+      expect(images).toBeGreaterThan(20);
+      console.log(`starts after a crash: ${operations} operations, ${images} images`);
+    },
+    TIMEOUT,
+  );
+
+  it(
     'appendonly yes at run time',
     async () => {
       const scene = await Scene.open({ ...OPTIONS, appendonly: false });
@@ -403,6 +461,73 @@ describe('a fault at one operation of a rewrite', () => {
     expect(await rig.synced()).toBe('resolved');
     await recover(rig.files.afterKill(), { where: 'after it', acked: scene.sent, sent: scene.sent, mayBeNothing: false }, true);
   });
+
+  it(
+    'given up at any turn it leaves nothing behind, and the next one is exact',
+    async () => {
+      let given = 0;
+      for (let at = 0; ; at += sized(3, 1)) {
+        const scene = await Scene.open();
+        const { rig } = scene;
+        const abort = new AbortController();
+        let turns = 0;
+        const outcome = await rig.drive(rig.store.engine.rewrite(abort.signal), () => {
+          if (turns % 3 === 0) scene.unit();
+          if (turns++ === at) abort.abort();
+        });
+        if (outcome === 'resolved' && turns <= at) break;
+        expect(outcome, `turn ${at}`).toMatch(/^(AOF_ABORTED|resolved)$/);
+        if (outcome === 'AOF_ABORTED') given++;
+        expect(await rig.synced(), `turn ${at}`).toBe('resolved');
+        expect(rig.leftovers(), `turn ${at}`).toEqual([]);
+        const found = { where: `given up at turn ${at}`, acked: scene.sent, sent: scene.sent, mayBeNothing: false };
+        await recover(rig.files.afterKill(), found, at % 5 === 0);
+      }
+      console.log(`given up at ${given} turns`);
+      expect(given).toBeGreaterThan(5);
+    },
+    TIMEOUT,
+  );
+
+  it(
+    'no room at any write of the base: AOF_DISK_FULL, nothing left over, the log goes on, the next one is exact',
+    async () => {
+      let at = 0;
+      for (; ; at++) {
+        const scene = await Scene.open();
+        const { rig } = scene;
+        for (let i = 0; i < 12; i++) rig.call('SET', `large:${i}`, Buffer.alloc(300_000, 65 + i));
+        expect(await rig.synced()).toBe('resolved');
+        let writes = 0;
+        const isDue = () => writes === at && void rig.files.failNext(/^write .*\.base$/, 'ENOSPC');
+        isDue();
+        // An operation has its fault before it is paced: this one is announced for the next.
+        rig.files.pace = (operation) => {
+          if (/^write .*\.base$/.test(operation)) {
+            writes++;
+            isDue();
+          }
+          return aTurn();
+        };
+        const outcome = await scene.rewrite();
+        if (writes <= at) {
+          expect(outcome).toBe('resolved');
+          break;
+        }
+        expect(outcome, `write ${at}`).toBe('AOF_DISK_FULL');
+        expect(rig.store.engine.state).toBe('ready');
+        expect(rig.leftovers(), `write ${at}`).toEqual([]);
+        rig.files.pace = aTurn;
+        expect(await scene.rewrite(), `after write ${at}`).toBe('resolved');
+        await rig.synced();
+        expect(await loadOf(baseAlone(rig.files))).toBe(rig.cuts.at(-1)?.data);
+        expect(await loadOf(rig.files.afterKill())).toBe(rig.data());
+      }
+      console.log(`no room at ${at} writes of a base`);
+      expect(at).toBeGreaterThan(2);
+    },
+    TIMEOUT,
+  );
 
   it('close() comes to an end while the cut waits for a roll that no disk lets succeed', async () => {
     const scene = await Scene.open();
