@@ -7,7 +7,7 @@ import type { Env } from '../env/env.js';
 import { AofError } from '../errors.js';
 import { errnoText, isDiskFull } from './errno-text.js';
 import { Flusher } from './flush/flusher.js';
-import { type LogCondition, LogHealth } from './health/log-health.js';
+import { type LogCondition, LogHealth, unknownOutcome } from './health/log-health.js';
 import { Propagator } from './propagate/propagator.js';
 import { cut } from './rewrite/cut.js';
 import type { Segments } from './segments.js';
@@ -273,6 +273,7 @@ export class OpenLog {
       turn: () => this.#turn(begin),
       untilDrained: () => this.#untilDrained(),
       trouble: (error) => this.#health?.stall(error),
+      fail: (error) => this.#health?.fail(unknownOutcome(error)),
       isOver: () => this.#isEnding || this.failure !== null,
     });
     this.#cutting = done.catch(() => {});

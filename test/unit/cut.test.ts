@@ -43,6 +43,7 @@ it('syncs the old incr, then names the next one, then writes to it', async () =>
         log.status(status);
       } while (status[Status.retargetStage] !== 2);
     },
+    fail: () => {},
     trouble: () => {},
     isOver: () => false,
   });

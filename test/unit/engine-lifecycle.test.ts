@@ -36,6 +36,18 @@ describe('a rewrite', () => {
     expect(leftovers(env.files)).toEqual([]);
     expect(await outcome(env, engine.rewrite())).toBe('resolved');
   });
+
+  it('whose manifest can never be written leaves a log that has failed, not one that waits for ever', async () => {
+    const rigged = await opened({}, undefined, snapshotOf(['SET', 'a', '1']));
+    const { env, engine } = rigged;
+    env.files.failNext(/^open:\w+ .*temp-appendonly\.aof\.manifest/, 'EACCES');
+    expect(await outcome(env, engine.rewrite())).toBe('AOF_READONLY');
+    expect(engine.state).toBe('failed');
+    expect(await outcome(env, engine.synced(engine.appendedLsn))).toBe('AOF_FAILED');
+    expect(await outcome(env, engine.rewrite())).toBe('AOF_BUSY');
+    expect(await outcome(env, engine.close())).toBe('AOF_FAILED');
+    expect(leftovers(env.files)).toEqual([]);
+  });
 });
 
 describe('open', () => {

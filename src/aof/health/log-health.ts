@@ -262,7 +262,7 @@ function misconf(reason: string): string {
   return `MISCONF Errors writing to the AOF file: ${reason}`;
 }
 
-function unknownOutcome(error: AofError): AofError {
+export function unknownOutcome(error: AofError): AofError {
   const message = `${error.message}; what was not synced by then has an unknown outcome`;
   return new AofError('AOF_FAILED', message, { path: error.path, cause: error });
 }

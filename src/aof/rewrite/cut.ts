@@ -6,7 +6,7 @@
  *   file   (5) the first write to it
  *
  * Until (2) everything can be given up. After it there is no way back: a fault of the old file is an ordinary roll, and a manifest that
- * cannot be written is tried again with back-off, while the log counts as degraded.
+ * cannot be written is tried again with back-off, while the log counts as degraded; where no attempt can help, the log has failed.
  */
 import type { BlockLog } from '../../backend/backend.js';
 import type { Env } from '../../env/env.js';
@@ -26,6 +26,8 @@ export interface CutOptions {
   readonly untilDrained: () => Promise<void>;
   /** A manifest could not be written; null: it has been. */
   readonly trouble: (error: AofError | null) => void;
+  /** The manifest can never be written: the log has come to its end. */
+  readonly fail: (error: AofError) => void;
   /** No further attempt: the log is being closed, or has failed. */
   readonly isOver: () => boolean;
 }
@@ -51,6 +53,8 @@ export async function cut(options: CutOptions): Promise<number> {
       break;
     } catch (error) {
       const known = toAofError(error, 'naming the next append only file');
+      // Nothing that is appended from now on could ever count.
+      if (isHopeless(known.code)) options.fail(known);
       if (isHopeless(known.code) || options.isOver()) throw known;
       options.trouble(known);
       await new Promise<void>((resolve) => void env.timers.after(retryDelayMs(failures), resolve, true));
