@@ -422,6 +422,8 @@ export class OpenLog {
   }
 
   #markIdle(): void {
+    // Nothing may stand behind a clean-close mark.
+    if (this.#isEnding) return;
     const now = this.#env.clock.monotonicMs();
     const flusher = this.#flusher;
     const lsn = flusher.appendedLsn;

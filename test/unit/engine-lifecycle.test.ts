@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Host } from '../../src/host.js';
 import { AOF, append, INCR, MANIFEST, opened, outcome, rig } from '../support/engine-rig.js';
-import type { MemoryFiles } from '../support/memory-files.js';
+import { MemoryFiles } from '../support/memory-files.js';
 
 const snapshotOf = (...commands: string[][]): Partial<Host> => ({
   beginSnapshot: () => ({
@@ -17,6 +17,38 @@ const snapshotOf = (...commands: string[][]): Partial<Host> => ({
 
 /** Nothing but the files of an append only file: no lock, no temporary file. */
 const leftovers = (files: MemoryFiles) => files.paths().filter((path) => /temp-|lock/.test(path));
+
+describe('disable', () => {
+  it('writes nothing behind the clean-close mark, however long that takes to be synced', async () => {
+    const files = new MemoryFiles('/data');
+    const held: Array<() => void> = [];
+    let isStalled = false;
+    const { open } = files;
+    files.open = async (path, mode) => {
+      const handle = await open.call(files, path, mode);
+      const { datasync } = handle;
+      handle.datasync = async () => {
+        if (isStalled) await new Promise<void>((resolve) => held.push(resolve));
+        return datasync.call(handle);
+      };
+      return handle;
+    };
+    const { env, engine, ...rest } = await opened({}, files);
+    append({ env, engine, ...rest }, 'SET', 'a', '1');
+    expect(await outcome(env, engine.synced(engine.appendedLsn))).toBe('resolved');
+    isStalled = true;
+    const off = engine.disable();
+    // Longer than what an idle log waits before it says that it is.
+    const until = env.clock.monotonicMs() + 20_000;
+    await env.until(() => env.clock.monotonicMs() > until);
+    expect(held).toHaveLength(1);
+    isStalled = false;
+    held[0]?.();
+    expect(await outcome(env, off)).toBe('resolved');
+    expect(files.content(INCR)?.trimEnd()).toMatch(/ f=c$/);
+    expect((await opened({}, files)).commands).toEqual(['0 SET a 1']);
+  });
+});
 
 describe('a rewrite', () => {
   it('cannot begin while appendonly is being switched off: the files are being let go of', async () => {
