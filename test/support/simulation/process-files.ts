@@ -61,6 +61,11 @@ export class ProcessFiles implements Files {
     this.dieOn = null;
   }
 
+  /** Some operation waits for a disk that stalls. */
+  get isHolding(): boolean {
+    return this.held.size > 0;
+  }
+
   /** What hangs goes on. */
   release(): void {
     for (const hold of this.held) hold.go();

@@ -201,8 +201,11 @@ export class Simulation {
     life.files.release();
     await drained();
     life.look();
+    // A write that is under way on a disk that stalls is waited for, but not for ever.
+    const isStalled = life.files.isHolding;
     for (const last of life.env.lastActs) last();
     if (
+      !isStalled &&
       life.engine.state === 'ready' &&
       life.engine.isEnabled &&
       !life.isSwitching &&
