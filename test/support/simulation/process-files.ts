@@ -26,7 +26,8 @@ export interface ProcessFilesOptions {
   readonly trace: (line: string) => void;
 }
 
-const NEVER = new Promise<never>(() => {});
+/** A new one each time: one that all await would keep what each of them awaited it for. */
+const never = () => new Promise<never>(() => {});
 const NEXT = /./;
 const LOG = /\.incr\.aof$/;
 
@@ -114,7 +115,7 @@ export class ProcessFiles implements Files {
 
   /** `act` begins one operation of the disk, synchronously. `bytes`: what it writes. */
   async run<T>(operation: FileOperation, path: string, act: () => Promise<T>, bytes = 0): Promise<T> {
-    if (this.isDead) return NEVER;
+    if (this.isDead) return never();
     const { disk, random, faults, situations, holdOf, trace } = this.options;
     this.count += 1;
     if (this.count >= this.dieAt || operation === this.dieOn) return this.dieIn(operation, path, act, bytes);
@@ -141,9 +142,9 @@ export class ProcessFiles implements Files {
     disk.pace = () => undefined;
     try {
       const result = await begun;
-      return this.isDead ? NEVER : result;
+      return this.isDead ? never() : result;
     } catch (error) {
-      if (this.isDead) return NEVER;
+      if (this.isDead) return never();
       throw error;
     } finally {
       if (hold !== null) this.held.delete(hold);
@@ -158,7 +159,7 @@ export class ProcessFiles implements Files {
     this.die();
     if (how === 'in the middle of') disk.failNext(NEXT, { bytes: random.between(1, bytes - 1) });
     if (how !== 'before') await act().catch(() => undefined);
-    return NEVER;
+    return never();
   }
 }
 
