@@ -307,8 +307,8 @@ export interface ReadOutcome {
   /** MULTI without EXEC is open at validEnd. unitStart is then before that MULTI (before its block, where annotated). */
   readonly openMulti: boolean;
   /**
-   * The open unit's first record itself and its LSN; validEnd and lsn when all units are whole. Where unitStart is the
-   * start of a block, whole units of that block may stand before this record, perhaps acknowledged: a repair that cuts at
+   * The open unit's first record itself and its LSN (with the #TS lines before it, where no command of its block stands
+   * before it); validEnd and lsn when all units are whole. Where unitStart is the start of a block, whole units of that block may stand before this record, perhaps acknowledged: a repair that cuts at
    * unitStart must write the payload from unitLsn to unitRecordLsn again, in a block of its own.
    */
   readonly unitRecordOffset: number;

@@ -166,9 +166,9 @@ function walk(bytes: Buffer, firstLsn: number): OracleOutcome {
   let stretch = null as { at: number; lsn: number; unit: typeof unit } | null;
   let isClosed = false;
   let at = 0;
-  const note = (start: number, end: number, unitStart: number): void => {
+  const note = (start: number, end: number, unitStart: number, unitRecord = start): void => {
     const name = text.slice(start, end).toUpperCase();
-    if (name === '*1\r\n$5\r\nMULTI\r\n') unit ??= { start: unitStart, record: start };
+    if (name === '*1\r\n$5\r\nMULTI\r\n') unit ??= { start: unitStart, record: unitRecord };
     if (name === '*1\r\n$4\r\nEXEC\r\n' || name === '*1\r\n$7\r\nDISCARD\r\n') unit = null;
   };
   const finish = (status: OracleOutcome['status'], badOffset: number): OracleOutcome => {
@@ -217,7 +217,8 @@ function walk(bytes: Buffer, firstLsn: number): OracleOutcome {
           unit = before;
           return finish('malformed', at);
         }
-        note(p, after, at);
+        // #TS lines are no commands: before the first one they belong to it.
+        note(p, after, at, records.length === 0 ? line.end : p);
         records.push({ start: p, end: after, lsn: line.lsn + after - line.end });
         p = after;
       }

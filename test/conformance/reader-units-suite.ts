@@ -68,6 +68,29 @@ export function unitReadingTests(rig: ReaderRig): void {
       });
     });
 
+    test('a #TS line before the MULTI of a block belongs to the unit, unless a command stands before it', async () => {
+      const stamp = Buffer.from('#TS:1700000000\r\n');
+      const log = new LogBuilder(50).session().block([set('a')]);
+      const { length, lsn } = log;
+      const bytes = log.block([stamp, multi, set('b')], { flags: 'm' }).bytes;
+      const payload = bytes.indexOf(stamp);
+      expect((await rig.read(bytes)).outcome).toMatchObject({
+        openMulti: true,
+        unitStart: length,
+        unitLsn: lsn,
+        unitRecordOffset: payload,
+        unitRecordLsn: lsn,
+        commandsInOpenUnit: 2,
+      });
+      const behind = new LogBuilder(50).session().block([stamp, set('a'), stamp, multi, set('b')], { flags: 'm' }).bytes;
+      expect((await rig.read(behind)).outcome).toMatchObject({
+        unitStart: 0,
+        unitLsn: 50,
+        unitRecordOffset: behind.indexOf(multi),
+        unitRecordLsn: 50 + 2 * stamp.length + set('a').length,
+      });
+    });
+
     test('a unit over several blocks is whole when its EXEC is there', async () => {
       const log = new LogBuilder()
         .session()

@@ -56,6 +56,7 @@ describe.skipIf(backend === 'native')('simulation', () => {
     [1038, 'a switch waits for ever when the roll before it was given up after the log had gone on'],
     [5085, 'a unit that is written in part is not promised'],
     [2122218829, 'an idle mark behind the clean-close mark while that was being synced: refused for ever'],
+    [1563989231, 'a unit behind a #TS line, torn between its blocks: refused for ever'],
   ])('seed %i: %s', async (one) => {
     await simulate(one);
   });

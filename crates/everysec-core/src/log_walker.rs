@@ -78,8 +78,16 @@ struct Place {
     view_lsn: u64,
     lsn_delta: i64,
     commands_before: u64,
-    /// The block, with its LSN and the commands before it.
-    block: Option<(u64, u64, u64)>,
+    block: Option<BlockStart>,
+}
+
+#[derive(Clone, Copy)]
+struct BlockStart {
+    offset: u64,
+    payload_offset: u64,
+    lsn: u64,
+    /// Commands before it.
+    commands: u64,
 }
 
 impl Place {
@@ -89,11 +97,25 @@ impl Place {
 
     fn unit_start(&self, record: usize, commands: u64) -> UnitStart {
         let (record_offset, record_lsn) = (self.view_offset + record as u64, self.lsn_at(record));
-        let (offset, lsn, commands) = self.block.unwrap_or((record_offset, record_lsn, commands));
+        let Some(block) = self.block else {
+            return UnitStart {
+                offset: record_offset,
+                lsn: record_lsn,
+                commands,
+                record_offset,
+                record_lsn,
+            };
+        };
+        // A #TS line in front of it is no command: nothing that stands before the unit is lost with it.
+        let (record_offset, record_lsn) = if commands == block.commands {
+            (block.payload_offset, block.lsn)
+        } else {
+            (record_offset, record_lsn)
+        };
         UnitStart {
-            offset,
-            lsn,
-            commands,
+            offset: block.offset,
+            lsn: block.lsn,
+            commands: block.commands,
             record_offset,
             record_lsn,
         }
@@ -321,15 +343,18 @@ impl LogWalker {
         let end = from + line.len;
         let window = &view.bytes[..end];
         let before = self.scanner.checkpoint();
-        let count_before = self.scanner.count();
         let mut units = self.units;
-        let block_commands = self.commands_before + count_before as u64;
         let place = Place {
             view_offset: view.offset,
             view_lsn: self.view_lsn,
             lsn_delta: line.lsn as i64 - self.view_lsn as i64 - from as i64,
             commands_before: self.commands_before,
-            block: Some((view.offset + at as u64, line.lsn, block_commands)),
+            block: Some(BlockStart {
+                offset: view.offset + at as u64,
+                payload_offset: block.payload_offset,
+                lsn: line.lsn,
+                commands: self.commands_before + self.scanner.count() as u64,
+            }),
         };
         let mut seconds = if line.seconds == 0 {
             self.seen.seconds

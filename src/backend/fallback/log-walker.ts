@@ -67,6 +67,7 @@ export class LogWalker {
   #lsnDelta = 0;
   /** Block that is scanned now; -1 in plain RESP. */
   #blockOffset = -1;
+  #blockPayload = 0;
   #blockLsn = 0;
   #blockCommands = 0;
 
@@ -212,6 +213,7 @@ export class LogWalker {
     const count = scanner.count;
     this.#lsnDelta = line.lsn - this.viewLsn - from;
     this.#blockOffset = this.#viewOffset + this.at;
+    this.#blockPayload = this.#viewOffset + from;
     this.#blockLsn = line.lsn;
     this.#blockCommands = this.commandsBefore + count;
     this.#blockUnits.copyFrom(this.units);
@@ -289,7 +291,11 @@ export class LogWalker {
     if (isWord(bytes, start, end, 'MULTI')) {
       const offset = this.#viewOffset + record;
       const lsn = this.viewLsn + record + this.#lsnDelta;
-      if (this.#blockOffset < 0) this.units.multi(offset, lsn, this.commandsBefore + this.scanner.count - 1, offset, lsn);
+      const commands = this.commandsBefore + this.scanner.count - 1;
+      if (this.#blockOffset < 0) this.units.multi(offset, lsn, commands, offset, lsn);
+      // A #TS line in front of it is no command: nothing that stands before the unit is lost with it.
+      else if (commands === this.#blockCommands)
+        this.units.multi(this.#blockOffset, this.#blockLsn, commands, this.#blockPayload, this.#blockLsn);
       else this.units.multi(this.#blockOffset, this.#blockLsn, this.#blockCommands, offset, lsn);
     } else if (isWord(bytes, start, end, 'EXEC') || isWord(bytes, start, end, 'DISCARD')) {
       this.units.end();
