@@ -57,6 +57,7 @@ describe.skipIf(backend === 'native')('simulation', () => {
     [5085, 'a unit that is written in part is not promised'],
     [2122218829, 'an idle mark behind the clean-close mark while that was being synced: refused for ever'],
     [1563989231, 'a unit behind a #TS line, torn between its blocks: refused for ever'],
+    [1105834158, 'a file-size limit when an idle mark is due: one segment after the other, without a pause'],
   ])('seed %i: %s', async (one) => {
     await simulate(one);
   });

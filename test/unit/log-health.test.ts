@@ -276,6 +276,51 @@ describe('a failed write', () => {
     expect(health.condition).toBe('ready');
   });
 
+  it('of a mark, with nothing un-synced, names no new segment before what stands in it is written', async () => {
+    const { env, log, flusher, health, events, progress, heal, manifest } = await healthRig();
+    log.fails(BlockLogFault.write, EFBIG);
+    // Nothing is owed but the SELECT in front, and the limit holds for the new file too.
+    log.afterRoll.push(() => log.set('isWriting', 1));
+    progress();
+    await env.settle();
+    expect([log.targets.length, health.condition, manifest().includes(incr(2))]).toEqual([1, 'degraded', false]);
+    expect(flusher.rawSyncedLsn).toBe(flusher.appendedLsn);
+    log.fails(BlockLogFault.write, EFBIG);
+    progress();
+    await env.settle();
+    await env.until(() => log.targets.length === 2);
+    expect(manifest()).not.toContain(incr(2));
+    log.set('isWriting', 0);
+    heal();
+    await env.settle();
+    expect([events, manifest().includes(incr(3))]).toEqual([['degraded AOF_IO', 'recovered'], true]);
+  });
+
+  it('right behind each roll: the next ones back off too', async () => {
+    const { env, log, health, progress, files } = await healthRig();
+    // While the manifest is written the new file fails.
+    files.pace = (operation) => {
+      if (log.targets.length > 50) throw new Error('one roll after the other');
+      if (operation.startsWith('rename')) log.fails(BlockLogFault.write, EFBIG);
+      return undefined;
+    };
+    const at: number[] = [];
+    for (let i = 0; i < 7; i++) log.afterRoll.push(() => at.push(env.nowMs));
+    log.fails(BlockLogFault.write, EFBIG);
+    progress();
+    await env.until(() => at.length === 7, 20);
+    const pauses = at.slice(1).map((ms, i) => Math.round((ms - (at[i] as number)) / 100) * 100);
+    expect(pauses).toEqual([100, 200, 400, 800, 1000, 1000]);
+    files.pace = () => undefined;
+    await env.until(() => health.condition === 'ready', 20);
+    log.fails(BlockLogFault.write, EFBIG);
+    const startMs = env.nowMs;
+    log.afterRoll.push(() => at.push(env.nowMs));
+    progress();
+    await env.settle();
+    expect(at[7]).toBe(startMs);
+  });
+
   it('on a full disk and then a failed fdatasync is followed by a roll', async () => {
     const { env, log, health, progress, append, flusher } = await healthRig();
     append();

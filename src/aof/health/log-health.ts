@@ -36,6 +36,8 @@ export class LogHealth {
   #trouble: AofError | null = null;
   #failure: AofError | null = null;
   #failures = 0;
+  /** Rolls since it was last ready. */
+  #rolls = 0;
   #retryAtMs = 0;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
   #isStalled = false;
@@ -188,7 +190,7 @@ export class LogHealth {
     flusher.hold(true);
     try {
       const isOver = () => this.#isFinishing || this.#condition === 'failed';
-      const left = await roll({ env, files, log, untilSynced: () => this.#untilSynced(), isOver });
+      const left = await roll({ env, files, log, inVain: this.#rolls, untilSynced: () => this.#untilSynced(), isOver });
       this.#tidying = this.#tidying.then(() => tidy({ env, files }, left));
     } catch (error) {
       this.#rolling = null;
@@ -205,6 +207,7 @@ export class LogHealth {
   #afterRoll(): void {
     const { flusher } = this.#options;
     if (this.#condition === 'failed') return;
+    this.#rolls++;
     flusher.hold(false);
     flusher.look();
     if (this.#rolling !== null) return;
@@ -224,13 +227,15 @@ export class LogHealth {
       this.#onLook = () => {
         const { fault, rawSyncedLsn, faultErrno } = flusher;
         // What comes after a change of files waits: the old file, or the one that took over, is synced and closed.
-        const retargetStage = flusher.status[Status.retargetStage];
+        const isHeld = flusher.status[Status.retargetStage] === 2;
+        // Marks, and the SELECT in front of what is taken over, are beyond no LSN.
+        const isAtWork = flusher.status[Status.isWriting] === 1 || flusher.status[Status.isSyncing] === 1;
         if (this.#isClosing || this.#condition === 'failed')
           settle(() => reject(new AofError('AOF_ABORTED', 'closed while rolling')));
         else if (fault === BlockLogFault.dead || fault === BlockLogFault.gone)
           settle(() => reject(new AofError('AOF_FAILED', this.#whyHopeless(fault))));
         else if (fault !== BlockLogFault.none) settle(() => reject(new AofError('AOF_IO', errnoText(faultErrno))));
-        else if (rawSyncedLsn >= target || retargetStage === 2) settle(resolve);
+        else if (isHeld || (rawSyncedLsn >= target && !isAtWork)) settle(resolve);
       };
       // The filling block too.
       this.#options.log.flush(true);
@@ -245,6 +250,7 @@ export class LogHealth {
     this.#refusal = null;
     this.#trouble = null;
     this.#failures = 0;
+    this.#rolls = 0;
     this.#complainedAtMs = Number.NEGATIVE_INFINITY;
     this.#options.env.logger.log('warning', 'AOF write error looks solved, Redis can write again.');
     this.#options.events.recovered();

@@ -55,6 +55,8 @@ export interface RollOptions {
   readonly env: Env;
   readonly files: RollFiles;
   readonly log: BlockLog;
+  /** Rolls right before this one that counted, only to find the log with a fault again. */
+  readonly inVain: number;
   /** Resolves when everything that was handed to the new file is synced there, rejects at its next fault. */
   readonly untilSynced: () => Promise<void>;
   /** No further attempt: the log is being closed, or has failed. The one under way goes on to its end. */
@@ -67,6 +69,7 @@ export interface RollOptions {
  */
 export async function roll(options: RollOptions): Promise<readonly Segment[]> {
   const segments: Segment[] = [options.files.currentSegment];
+  if (options.inVain > 0) await pause(options, options.inVain - 1);
   for (let failures = 0; ; failures++) {
     try {
       await takeOver(options, segments);
@@ -115,14 +118,22 @@ async function isRemoved(env: Env, files: RollFiles, segment: Segment): Promise<
   }
 }
 
-async function backOff({ env, isOver }: RollOptions, error: unknown, failures: number): Promise<void> {
+async function backOff(options: RollOptions, error: unknown, failures: number): Promise<void> {
   const known = toAofError(error, 'rolling to a new segment');
   if (isHopeless(known.code)) throw known;
-  const aborted = new AofError('AOF_ABORTED', `closed while rolling to a new segment: ${known.message}`, { cause: known });
-  if (isOver()) throw aborted;
-  env.logger.log('warning', `Rolling the AOF to a new segment failed, trying again: ${known.message}`);
+  if (options.isOver()) throw aborted(known);
+  options.env.logger.log('warning', `Rolling the AOF to a new segment failed, trying again: ${known.message}`);
+  await pause(options, failures, known);
+}
+
+async function pause({ env, isOver }: RollOptions, failures: number, cause?: AofError): Promise<void> {
   await new Promise<void>((resolve) => void env.timers.after(retryDelayMs(failures), resolve, true));
-  if (isOver()) throw aborted;
+  if (isOver()) throw aborted(cause);
+}
+
+function aborted(cause?: AofError): AofError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return new AofError('AOF_ABORTED', `closed while rolling to a new segment${why}`, { cause });
 }
 
 /** What roll() left: never rejects. Everything counts already; what fails here is done by the next start. */

@@ -85,6 +85,7 @@ export class Life {
   /** What must hold whatever goes on, and what it promises. */
   glance(): void {
     if (this.found !== null) throw this.found;
+    if (this.files.runsAway) throw new Violation('operation after operation without an end');
     if (this.isDead) return;
     this.watch.look();
     if (this.isLoaded) this.keepPromises();

@@ -29,6 +29,8 @@ export interface ProcessFilesOptions {
 /** A new one each time: one that all await would keep what each of them awaited it for. */
 const never = () => new Promise<never>(() => {});
 const NEXT = /./;
+/** Some 500 is what a process may come to; beyond this it does the same thing over and over. */
+const OPERATIONS_MAX = 20_000;
 const LOG = /\.incr\.aof$/;
 
 export class ProcessFiles implements Files {
@@ -54,6 +56,10 @@ export class ProcessFiles implements Files {
     const { random, onDeath } = this.options;
     onDeath();
     for (const hold of this.held) random.chance(0.5) ? hold.go() : hold.drop();
+  }
+
+  get runsAway(): boolean {
+    return this.count > OPERATIONS_MAX;
   }
 
   /** It may live. */
@@ -118,6 +124,7 @@ export class ProcessFiles implements Files {
     if (this.isDead) return never();
     const { disk, random, faults, situations, holdOf, trace } = this.options;
     this.count += 1;
+    if (this.count > OPERATIONS_MAX) return never();
     if (this.count >= this.dieAt || operation === this.dieOn) return this.dieIn(operation, path, act, bytes);
     const fault = faults.take(operation, path);
     if (fault !== null) {
