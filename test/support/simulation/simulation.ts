@@ -206,6 +206,7 @@ export class Simulation {
     for (const last of life.env.lastActs) last();
     if (
       !isStalled &&
+      !life.isDead &&
       life.engine.state === 'ready' &&
       life.engine.isEnabled &&
       !life.isSwitching &&
