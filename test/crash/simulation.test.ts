@@ -58,6 +58,7 @@ describe.skipIf(backend === 'native')('simulation', () => {
     [2122218829, 'an idle mark behind the clean-close mark while that was being synced: refused for ever'],
     [1563989231, 'a unit behind a #TS line, torn between its blocks: refused for ever'],
     [1105834158, 'a file-size limit when an idle mark is due: one segment after the other, without a pause'],
+    [2035348536, 'closed behind a load that used 32 chunks and more: a timer was left'],
   ])('seed %i: %s', async (one) => {
     await simulate(one);
   });

@@ -2,7 +2,7 @@
  * Memory for blocks. A chunk hosts blocks one behind another, so that a log that is flushed every turn with one small record
  * does not hold a whole chunk for each of them until the next fdatasync.
  */
-import type { Timers } from '../../env/env.js';
+import type { Timer, Timers } from '../../env/env.js';
 import { BlockLimits } from '../backend.js';
 import { viewOf } from './range-copy.js';
 
@@ -36,7 +36,8 @@ export class ChunkPool {
   private readonly free: Chunk[] = [];
   /** Fewest free chunks since the last decay: so many were not needed. */
   private unused = 0;
-  private isDecayScheduled = false;
+  private decay: Timer | null = null;
+  private isClosed = false;
 
   constructor(timers: Timers) {
     this.timers = timers;
@@ -55,17 +56,24 @@ export class ChunkPool {
 
   /** Takes a chunk back when nothing is in it any more. */
   giveBack(chunk: Chunk): void {
-    if (chunk.blocks > 0 || chunk.isFilling) return;
+    if (chunk.blocks > 0 || chunk.isFilling || this.isClosed) return;
     if (chunk.bytes.length !== CHUNK_BYTES || this.free.length >= POOLED_MAX) return;
     this.free.push(chunk);
-    if (this.free.length > POOLED_IDLE && !this.isDecayScheduled) this.scheduleDecay();
+    if (this.free.length > POOLED_IDLE && this.decay === null) this.scheduleDecay();
+  }
+
+  /** Nothing is kept any more. */
+  close(): void {
+    this.isClosed = true;
+    this.decay?.cancel();
+    this.decay = null;
+    this.free.length = 0;
   }
 
   private scheduleDecay(): void {
-    this.isDecayScheduled = true;
     this.unused = this.free.length;
-    this.timers.after(DECAY_MS, () => {
-      this.isDecayScheduled = false;
+    this.decay = this.timers.after(DECAY_MS, () => {
+      this.decay = null;
       this.free.length = Math.min(this.free.length, Math.max(POOLED_IDLE, this.free.length - this.unused));
       if (this.free.length > POOLED_IDLE) this.scheduleDecay();
     });

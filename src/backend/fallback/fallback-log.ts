@@ -358,8 +358,12 @@ export class FallbackLog implements BlockLog {
     return this.pipeline.writeOutSync();
   }
 
-  close(): Promise<void> {
-    return this.pipeline.close();
+  async close(): Promise<void> {
+    try {
+      await this.pipeline.close();
+    } finally {
+      this.pool.close();
+    }
   }
 }
 
