@@ -12,7 +12,7 @@ export interface Host {
   applyView?(db: number, argv: Argv): string | void;
   /**
    * A hint before applyView: the next `count` commands of a batch, whose index describes them from `at` on (CommandBatch), will be applied
-   * to `db`, unless one of them selects another.
+   * to `db`, unless one of them selects another. Valid until the next call; one with `count` 0 comes before `bytes` changes.
    */
   foresee?(db: number, bytes: Buffer, index: Int32Array, at: number, count: number): void;
   /** Brackets an execution unit (MULTI .. EXEC) while loading. */

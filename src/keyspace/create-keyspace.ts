@@ -56,6 +56,10 @@ class MemoryKeyspace implements Keyspace {
     this.accessClock = Math.floor((ms - this.madeAtMs) / 1000);
   }
 
+  forgetForeseen(): void {
+    this.keyHash.forget();
+  }
+
   expire(db: Database, entry: Entry): void {
     this.onExpired(db, entry);
     this.counters.expired++;

@@ -5,6 +5,12 @@
 export class KeyHash {
   private readonly k0: number;
   private readonly k1: number;
+  /** Hashes of foreseen keys, in the order in which they stand in `bytes`; `at`: the next that is likely to be asked for. */
+  private bytes: Uint8Array = NONE;
+  private ranges = new Int32Array(0);
+  private hashes = new Int32Array(0);
+  private count = 0;
+  private at = 0;
 
   /** `random`: [0, 1), asked twice. */
   constructor(random: () => number) {
@@ -12,8 +18,46 @@ export class KeyHash {
     this.k1 = (random() * 0x100000000) | 0;
   }
 
+  /**
+   * Hashes of keys that will be asked for soon: key i is bytes [ranges[2 * i], ranges[2 * i + 1]), and they stand there in ascending order. The
+   * hashes are valid until the next call or forget(), and so long the bytes may not change.
+   */
+  foresee(bytes: Uint8Array, ranges: Int32Array, count: number): Int32Array {
+    if (count > this.hashes.length) {
+      this.hashes = new Int32Array(count);
+      this.ranges = new Int32Array(2 * count);
+    }
+    const { hashes } = this;
+    this.bytes = bytes;
+    this.count = count;
+    this.at = 0;
+    for (let i = 0; i < count; i++) {
+      const start = ranges[2 * i] as number;
+      const end = ranges[2 * i + 1] as number;
+      this.ranges[2 * i] = start;
+      this.ranges[2 * i + 1] = end;
+      hashes[i] = this.compute(bytes, start, end);
+    }
+    return hashes;
+  }
+
+  forget(): void {
+    this.bytes = NONE;
+  }
+
   /** A 32-bit integer, sign included. */
   of(bytes: Uint8Array, start: number, end: number): number {
+    if (bytes !== this.bytes) return this.compute(bytes, start, end);
+    const { ranges, count } = this;
+    let i = this.at;
+    // A command may ask for its key more than once.
+    while (i < count && (ranges[2 * i] as number) < start) i++;
+    if (i === count || ranges[2 * i] !== start || ranges[2 * i + 1] !== end) return this.compute(bytes, start, end);
+    this.at = i;
+    return this.hashes[i] as number;
+  }
+
+  private compute(bytes: Uint8Array, start: number, end: number): number {
     let v0 = this.k0;
     let v1 = this.k1;
     let v2 = 0x6c796765 ^ v0;
@@ -62,3 +106,5 @@ export class KeyHash {
     return v1 ^ v3;
   }
 }
+
+const NONE = new Uint8Array(0);

@@ -30,8 +30,9 @@ export class KeyIndex {
   /** Buckets of `table` below this one have been moved. */
   private moved = 0;
   private callsToStep = 0;
+  private foreseen = new Int32Array(0);
   /** What was read is used for nothing; without a use it would not be read. */
-  foreseen = 0;
+  read = 0;
 
   constructor(
     private readonly entries: EntryTable,
@@ -53,16 +54,33 @@ export class KeyIndex {
     return this.target !== null;
   }
 
-  /** The keys of these hashes are looked up soon. What find() reads first is read here, each independent of the others. */
+  /**
+   * The keys of these hashes are looked up soon. What find() reads, one thing after the other for each key, is read here for all of them
+   * together: first the buckets, then the entries, then the blocks.
+   */
   foresee(hashes: Int32Array, count: number): void {
-    const { table, target, entries } = this;
+    const { table, target, entries, arena } = this;
+    if (count > this.foreseen.length) this.foreseen = new Int32Array(count);
+    const { foreseen } = this;
     for (let i = 0; i < count; i++) {
       const hash = hashes[i] as number;
-      hashes[i] = table.get(hash & table.mask) || (target === null ? 0 : target.get(hash & target.mask));
+      foreseen[i] = table.get(hash & table.mask) || (target === null ? 0 : target.get(hash & target.mask));
+    }
+    for (let i = 0; i < count; i++) {
+      const n = foreseen[i] as number;
+      if (n !== 0 && entries.get(n, HASH) !== hashes[i]) foreseen[i] = entries.get(n, NEXT);
     }
     let sum = 0;
-    for (let i = 0; i < count; i++) if (hashes[i] !== 0) sum += entries.get(hashes[i] as number, HASH);
-    this.foreseen = sum;
+    for (let i = 0; i < count; i++) {
+      const n = foreseen[i] as number;
+      if (n === 0) continue;
+      const words = entries.words(n);
+      const at = entries.at(n);
+      const block = words[at + BLOCK] as number;
+      const meta = words[at + META] as number;
+      sum += arena.bytesOf(block, meta)[arena.startOf(block, meta)] as number;
+    }
+    this.read = sum;
   }
 
   /** The entry of a key; 0: there is none. */

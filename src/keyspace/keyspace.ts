@@ -82,7 +82,10 @@ export interface Database {
   /** Keys that have an expiry time. */
   readonly expiringSize: number;
 
-  /** `count` keys that will be looked up soon: bytes[ranges[2 * i], ranges[2 * i + 1]). A hint; changes nothing. */
+  /**
+   * `count` keys that will be looked up soon: bytes[ranges[2 * i], ranges[2 * i + 1]), in ascending order. A hint; changes nothing. Valid until
+   * the next one, in whatever database, or forgetForeseen(); so long the bytes may not change.
+   */
   foresee(bytes: Buffer, ranges: Int32Array, count: number): void;
   /** As it is stored: nothing expires, nothing is counted. */
   peek(bytes: Buffer, start: number, end: number): Entry | null;
@@ -214,6 +217,8 @@ export interface Keyspace {
   readonly keyHash: KeyHash;
   /** Seconds since it was made, on the clock of nowMs. */
   readonly accessClock: number;
+  /** What Database.foresee() was told is over. */
+  forgetForeseen(): void;
   /** Removes a found, expired entry as a look-up would have. */
   expire(db: Database, entry: Entry): void;
   /** Empties a database; returns the number of keys it had. */

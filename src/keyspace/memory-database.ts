@@ -20,7 +20,6 @@ export class MemoryDatabase implements Database {
   /** Number at the last cut; -1: made after it. */
   idAtCut = -1;
   private readonly compactor: Compactor;
-  private foreseen = new Int32Array(0);
   private readonly cursor = new EntryCursor(this.store);
   /** Apart from `cursor`, which a caller may hold while an image is taken. */
   private readonly imageCursor = new EntryCursor(this.store);
@@ -43,10 +42,7 @@ export class MemoryDatabase implements Database {
   }
 
   foresee(bytes: Buffer, ranges: Int32Array, count: number): void {
-    if (count > this.foreseen.length) this.foreseen = new Int32Array(count);
-    const hashes = this.foreseen;
-    for (let i = 0; i < count; i++) hashes[i] = this.hash.of(bytes, ranges[2 * i] as number, ranges[2 * i + 1] as number);
-    this.store.index.foresee(hashes, count);
+    this.store.index.foresee(this.hash.foresee(bytes, ranges, count), count);
   }
 
   peek(bytes: Buffer, start: number, end: number): Entry | null {

@@ -1,12 +1,14 @@
 /**
  * Requests out of a stream of chunks, without copies in the ordinary case: a command is a view (Argv) over the chunk that it
  * came in. Only a command that spans chunks is joined, once, in memory of the parser; the bytes behind it in the last chunk
- * are parsed in place again. All state of a half-read command is kept, so nothing is scanned twice.
+ * are parsed in place again. All state of a half-read command is kept, so nothing is scanned twice. Whole canonical requests, which
+ * nearly all are, come out of request-scanner.ts, several at a time.
  *
  * `argv` and the memory behind it are valid until the next call of next().
  */
 import { Argv, fillArgv } from '../resp/argv.js';
 import { ServerLimits } from './limits.js';
+import { HEAD_WORDS, RequestScanner, SCANNED_BYTES_MAX } from './request-scanner.js';
 import { splitInline } from './split-inline.js';
 
 export const Parsed = {
@@ -71,10 +73,25 @@ export class CommandParser {
   private index = new Int32Array(32);
   private numberEnd = 0;
 
+  /**
+   * Requests that the last look ahead has found in argv.bytes, the command that next() has returned first; aheadIndex describes them
+   * from its start (CommandBatch). Whoever makes use of it sets it to 0.
+   */
+  foundAhead = 0;
+  private readonly scanner = new RequestScanner();
+  /** Requests that the scanner found and next() has not returned, and where its index describes the next of them. */
+  private aheadCount = 0;
+  private aheadAt = 0;
+
   constructor(private limits: ParserLimits) {}
 
   setLimits(limits: ParserLimits): void {
     this.limits = limits;
+    this.aheadCount = 0;
+  }
+
+  get aheadIndex(): Int32Array {
+    return this.scanner.index;
   }
 
   /** Takes a chunk. The parser keeps it until it is parsed; the caller must not change it. */
@@ -102,6 +119,8 @@ export class CommandParser {
 
   next(): ParsedCode {
     if (this.isJoinDone) this.leaveJoin();
+    if (this.isUnauthenticated) this.aheadCount = 0;
+    if (this.aheadCount > 0 || this.lookAhead()) return this.takeAhead();
     for (;;) {
       const code = this.argc < 0 ? this.startRequest() : this.readArguments();
       if (code !== Parsed.incomplete) return code;
@@ -113,6 +132,32 @@ export class CommandParser {
       if (this.end - this.pos > this.limits.queryBytesMax) return Parsed.tooLong;
       if (!this.refill()) return Parsed.incomplete;
     }
+  }
+
+  /** Whether requests are ahead now that takeAhead() takes. */
+  private lookAhead(): boolean {
+    const { limits } = this;
+    if (this.argc >= 0 || this.isJoined || this.isUnauthenticated) return false;
+    // Then each length is to be looked at.
+    if (Math.min(limits.bulkBytesMax, limits.queryBytesMax) < SCANNED_BYTES_MAX) return false;
+    this.aheadAt = 0;
+    this.aheadCount = this.scanner.scan(this.bytes, this.pos, this.end);
+    this.foundAhead = this.aheadCount;
+    return this.aheadCount > 0;
+  }
+
+  private takeAhead(): ParsedCode {
+    const { aheadAt, bytes } = this;
+    const { index } = this.scanner;
+    const argc = index[aheadAt + 3] as number;
+    const end = index[aheadAt + 1] as number;
+    this.argv.point(bytes, index, aheadAt + HEAD_WORDS, argc, index[aheadAt] as number, end);
+    this.argv.isLasting = true;
+    this.isInline = false;
+    this.pos = end;
+    this.aheadAt = aheadAt + HEAD_WORDS + 2 * argc;
+    this.aheadCount--;
+    return Parsed.command;
   }
 
   /** Reads `*<n>` or a whole inline request. */

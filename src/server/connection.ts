@@ -173,6 +173,7 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
         return;
       }
       this.requestSinceMs = 0;
+      if (parser.foundAhead > 0) this.foresee();
       if (!this.runUnlessHeldBack()) return;
       count++;
       if ((count & (count - 1)) === 0 || (count & (ServerLimits.commandsPerClockRead - 1)) === 0) {
@@ -189,6 +190,13 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
         }
       }
     }
+  }
+
+  private foresee(): void {
+    const { parser, host, session } = this;
+    const count = parser.foundAhead;
+    parser.foundAhead = 0;
+    if (count >= ServerLimits.commandsForeseenMin) host.store.foresee(session.db, parser.argv.bytes, parser.aheadIndex, 0, count);
   }
 
   /** False: the command waits, or blocks. */

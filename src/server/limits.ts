@@ -26,6 +26,8 @@ export const ServerLimits = {
   sliceMs: 2,
   /** The clock is read after this many commands (a power of two). */
   commandsPerClockRead: 32,
+  /** From so many commands of one chunk on their keys are looked at together before the first one runs. */
+  commandsForeseenMin: 4,
 
   /** Bytes that wait to be parsed (backlog, blocked client) before a socket is no longer read. */
   inputBytesQueued: 1024 * 1024,

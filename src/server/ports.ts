@@ -25,6 +25,11 @@ export interface StorePort {
   beginBatch(): void;
   endBatch(): void;
   /**
+   * A hint, between beginBatch() and endBatch() and valid so long: the next `count` commands in `bytes`, which `index` describes from `at`
+   * on (CommandBatch), will run in this database, unless one of them selects another.
+   */
+  foresee(db: number, bytes: Buffer, index: Int32Array, at: number, count: number): void;
+  /**
    * What the reply of the command that execute() has just run waits for: the LSN appended so far, or 0 when the reply shows
    * no data. For a command that returned a promise: 0, or anything else when its reply will show data.
    */

@@ -114,6 +114,7 @@ export class Dispatcher {
   endBatch(): void {
     this.isInBatch = this.isTimeKnown = false;
     this.settle();
+    this.keyspace.forgetForeseen();
   }
 
   /** Runs or queues one command and writes its reply. A promise, or what blocks: the reply comes later, and only this session waits for it. */

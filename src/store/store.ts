@@ -237,7 +237,8 @@ export class Store implements Host {
 
   foresee(db: number, bytes: Buffer, index: Int32Array, at: number, count: number): void {
     const database = this.keyspace.databases[db];
-    if (database !== undefined) this.foresight.look(database, bytes, index, at, count);
+    if (database === undefined || count === 0) this.keyspace.forgetForeseen();
+    else this.foresight.look(database, bytes, index, at, count);
   }
 
   clear(): void {

@@ -211,6 +211,38 @@ describe('the hash', () => {
     expect(same).toBeLessThan(3);
   });
 
+  it('is the same for keys that were foreseen, in whatever order they are asked for, and for everything else', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const draw = () => random.below(0x1_0000_0000) / 0x1_0000_0000;
+    const [k0, k1] = [draw(), draw()];
+    const hashOf = () =>
+      new KeyHash(
+        (
+          (draws) => () =>
+            draws.shift() ?? 0
+        )([k0, k1]),
+      );
+    const [hash, plain] = [hashOf(), hashOf()];
+    for (let round = 0; round < 200; round++) {
+      const bytes = random.bytes(random.between(1, 400));
+      const cuts = Array.from({ length: 2 * random.between(1, 12) }, () => random.below(bytes.length + 1)).sort((a, b) => a - b);
+      hash.foresee(bytes, Int32Array.from(cuts), cuts.length / 2);
+      for (let i = 0; i < 30; i++) {
+        const k = 2 * random.below(cuts.length / 2);
+        const known = [cuts[k] ?? 0, cuts[k + 1] ?? 0] as const;
+        const [start, end] = random.chance(0.7) ? known : [known[0], random.between(known[0], bytes.length)];
+        expect(hash.of(bytes, start, end), `seed ${seed}`).toBe(plain.of(bytes, start, end));
+      }
+      hash.forget();
+      bytes.fill(round);
+      for (let k = 0; k < cuts.length; k += 2) {
+        const [start, end] = [cuts[k] ?? 0, cuts[k + 1] ?? 0];
+        expect(hash.of(bytes, start, end), `seed ${seed}`).toBe(plain.of(bytes, start, end));
+      }
+    }
+  });
+
   it('keys chosen to collide under one seed are spread under another', () => {
     const random = new Random(testSeed());
     const draw = () => random.below(0x1_0000_0000) / 0x1_0000_0000;

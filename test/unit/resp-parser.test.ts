@@ -71,6 +71,65 @@ describe('command parser', () => {
     }
   });
 
+  it('says the same whether requests are found ahead or read one by one', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    // Limits below the scanner's keep it out.
+    const small = { bulkBytesMax: 99_999, queryBytesMax: 99_999 };
+    const odd = ['*', '$', '\r', '\n', '0', '1', '9', '-', ' ', 'x', '\0', '$05', '*1', '*-1', '*01', '\r\n', '$0\r\n\r\n'];
+    let errors = 0;
+    for (let round = 0; round < 3000; round++) {
+      const parts: Buffer[] = [];
+      for (let i = random.between(1, 8); i > 0; i--) {
+        const words = Array.from({ length: random.logBetween(1, 120) }, () =>
+          random.bytes(random.logBetween(1, 300) - 1).latin1Slice(),
+        );
+        parts.push(encodeCommand(words));
+        if (random.chance(0.1)) parts.push(Buffer.from(random.pick(['*0\r\n', 'PING\r\n', '\r\n'])));
+      }
+      let bytes = Buffer.concat(parts);
+      // A change of one place, nearly always of a header's.
+      for (let changes = random.below(3); changes > 0; changes--) {
+        const headers = [...bytes.latin1Slice().matchAll(/[*$][0-9]+\r\n/g)];
+        const at = (random.pick(headers)?.index ?? 0) + random.below(5);
+        bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from(random.pick(odd)), bytes.subarray(at + random.below(2))]);
+      }
+      const chunks = random.chance(0.5) ? [bytes] : cut(bytes, random);
+      const ahead = parseChunks(chunks);
+      const oneByOne = parseChunks(chunks, new CommandParser(small));
+      expect(ahead, `seed ${seed} round ${round}`).toEqual(oneByOne);
+      if (ahead.error !== '') errors++;
+    }
+    expect(errors).toBeGreaterThan(500);
+  });
+
+  it('finds whole requests ahead, from the chunk that they came in, and takes them one by one', () => {
+    const requests = Array.from({ length: 100 }, (_, i) => encodeCommand(['SET', `key${i}`, 'x'.repeat(i)]));
+    const chunk = Buffer.concat([...requests, encodeCommand(['GET', 'half']).subarray(0, 20)]);
+    const parser = new CommandParser(LIMITS);
+    parser.feed(chunk);
+    const found: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      expect(parser.next()).toBe(Parsed.command);
+      if (parser.foundAhead > 0) found.push(parser.foundAhead);
+      parser.foundAhead = 0;
+      expect([parser.argv.bytes === chunk, parser.argv.latin1(1), parser.argv.isLasting]).toEqual([true, `key${i}`, true]);
+      expect(parser.pendingBytes).toBe(chunk.length - parser.argv.recordEnd);
+    }
+    expect(found).toEqual([64, 36]);
+    expect([parser.next(), parser.isHalfSent]).toEqual([Parsed.incomplete, true]);
+    parser.feed(encodeCommand(['GET', 'half']).subarray(20));
+    expect([parser.next(), parser.argv.latin1(1)]).toEqual([Parsed.command, 'half']);
+  });
+
+  it('looks at each length of a client that has to authenticate anew, also where its requests were found ahead', () => {
+    const parser = new CommandParser(LIMITS);
+    parser.feed(Buffer.concat([encodeCommand(['RESET']), encodeCommand(Array<string>(11).fill('x'))]));
+    expect([parser.next(), parser.foundAhead]).toEqual([Parsed.command, 2]);
+    parser.isUnauthenticated = true;
+    expect([parser.next(), parser.protocolError]).toEqual([Parsed.error, 'unauthenticated multibulk length']);
+  });
+
   it('keeps commands whose chunks wait in the queue apart', () => {
     const parser = new CommandParser(LIMITS);
     const stream = Buffer.concat([encodeCommand(['A', 'x'.repeat(5000)]), encodeCommand(['B']), encodeCommand(['C', 'y'])]);

@@ -88,6 +88,7 @@ class FakeClient {
         }
       }
     }
+    host.foresee?.(this.#db, bytes, index, at, 0);
     if (this.#isSliceOver()) await this.#nextTurn();
   }
 
