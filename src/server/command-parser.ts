@@ -38,7 +38,9 @@ const CR = 13;
 const LF = 10;
 const STAR = 42;
 const DOLLAR = 36;
-const EMPTY = Buffer.alloc(0);
+const EMPTY: Buffer = Buffer.alloc(0);
+/** Nobody lends this. */
+const NOTHING: Buffer = Buffer.alloc(0);
 
 export class CommandParser {
   readonly argv = new Argv();
@@ -53,6 +55,9 @@ export class CommandParser {
   private bytes: Buffer = EMPTY;
   private pos = 0;
   private end = 0;
+  /** Memory that is not the parser's; NOTHING when there is none. */
+  private lent = NOTHING;
+  private lentEnd = 0;
 
   /** Chunks not parsed yet. While `bytes` is `join`, headPos tells how much of queue[0] went into it. */
   private readonly queue: Buffer[] = [];
@@ -96,13 +101,62 @@ export class CommandParser {
 
   /** Takes a chunk. The parser keeps it until it is parsed; the caller must not change it. */
   feed(chunk: Buffer): void {
-    if (this.pos === this.end && this.argc < 0 && !this.isJoined && this.queue.length === 0) {
-      this.bytes = chunk;
-      this.pos = 0;
-      this.end = chunk.length;
+    if (this.isDry) this.begin(chunk, chunk.length);
+    else this.queue.push(chunk);
+  }
+
+  /** Takes bytes[0] to bytes[end - 1], which stay as they are until giveBack(). */
+  lend(bytes: Buffer, end: number): void {
+    if (this.isDry) {
+      this.begin(bytes, end);
+      this.lent = bytes;
     } else {
-      this.queue.push(chunk);
+      this.lent = bytes.subarray(0, end);
+      this.queue.push(this.lent);
     }
+    this.lentEnd = end;
+  }
+
+  /**
+   * What was lent is about to change: what is not parsed yet moves to memory of its own, and with `isCommandNeeded` so does the
+   * command that next() returned last.
+   */
+  giveBack(isCommandNeeded: boolean): void {
+    const { lent } = this;
+    if (lent === NOTHING) return;
+    this.lent = NOTHING;
+    const last = this.queue.length - 1;
+    if (this.queue[last] === lent) {
+      // The rest of a long argument has been joined already.
+      const isTaken = last === 0 && this.headPos === lent.length && !this.isJoinDone;
+      if (!isTaken) {
+        this.queue[last] = copyOf(lent, 0, lent.length);
+        return;
+      }
+      this.queue.pop();
+      this.headPos = 0;
+      return;
+    }
+    if (isCommandNeeded) {
+      const own = copyOf(lent, 0, this.lentEnd);
+      if (this.argv.bytes === lent) this.argv.bytes = own;
+      if (this.bytes === lent) this.bytes = own;
+    } else if (this.bytes === lent) {
+      const keepFrom = this.argc >= 0 ? this.recordStart : this.pos;
+      this.shiftTo(copyOf(lent, keepFrom, this.end), keepFrom);
+      this.end -= keepFrom;
+      this.aheadCount = 0;
+    }
+  }
+
+  private get isDry(): boolean {
+    return this.pos === this.end && this.argc < 0 && !this.isJoined && this.queue.length === 0;
+  }
+
+  private begin(bytes: Buffer, end: number): void {
+    this.bytes = bytes;
+    this.pos = 0;
+    this.end = end;
   }
 
   /** Bytes taken and not parsed. */
@@ -335,12 +389,17 @@ export class CommandParser {
     let target = this.join;
     if (target.length < size) target = Buffer.allocUnsafeSlow(this.joinCapacity(size));
     this.bytes.copy(target, 0, keepFrom, keepFrom + have);
+    this.shiftTo(target, keepFrom);
+    this.join = target;
+    this.isJoined = true;
+  }
+
+  /** What stood from `keepFrom` on stands at the start of `bytes` now. The caller sees to the end. */
+  private shiftTo(bytes: Buffer, keepFrom: number): void {
     for (let i = 0; i < 2 * this.read && this.argc >= 0; i++) this.index[i] = (this.index[i] as number) - keepFrom;
     this.pos -= keepFrom;
     this.recordStart -= keepFrom;
-    this.join = target;
-    this.bytes = target;
-    this.isJoined = true;
+    this.bytes = bytes;
   }
 
   /** What is known to come, at once; doubling where that is so much that a promise alone should not be believed. */
@@ -364,4 +423,10 @@ export class CommandParser {
       this.argv.point(EMPTY, this.index, 0, 0, -1, -1);
     }
   }
+}
+
+function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start);
+  bytes.copy(copy, 0, start, end);
+  return copy;
 }

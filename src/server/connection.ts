@@ -14,6 +14,7 @@ import { ServerLimits } from './limits.js';
 import type { StorePort } from './ports.js';
 import { ReplyStream, type ReplyStreamHost, type ReplyStreamOwner } from './reply-stream.js';
 import { RespReply } from './resp-reply.js';
+import { type InputListener, readInto } from './shared-read.js';
 import type { Turn, TurnConnection } from './turn.js';
 
 /** Which commands have to wait. */
@@ -25,6 +26,8 @@ export interface ConnectionHost extends ReplyStreamHost {
   readonly store: StorePort;
   readonly turn: Turn;
   readonly parserLimits: ParserLimits;
+  /** What all sockets read into. */
+  readonly readBuffer: Buffer;
   readonly holdBack: HoldBackMode;
   /** Unix time, as coarse. */
   readonly coarseUnixMs: number;
@@ -38,7 +41,8 @@ export interface ConnectionHost extends ReplyStreamHost {
   log(level: 'verbose' | 'warning', message: string): void;
 }
 
-export class Connection implements TurnConnection, ReplyStreamOwner {
+export class Connection implements TurnConnection, ReplyStreamOwner, InputListener {
+  private readonly socket: Socket;
   private readonly replies: ReplyStream;
   readonly parser: CommandParser;
   lastInputMs: number;
@@ -60,16 +64,17 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
   private isClosed = false;
 
   constructor(
-    private readonly socket: Socket,
+    accepted: Socket,
     readonly session: ClientSession,
     private readonly host: ConnectionHost,
   ) {
+    const socket = readInto(host.readBuffer, accepted, this);
+    this.socket = socket;
     this.replies = new ReplyStream(socket, host, this);
     this.parser = new CommandParser(host.parserLimits);
     this.parser.isUnauthenticated = !session.isAuthenticated;
     this.reply = new RespReply(this.replies.out, session, (text) => host.statistics.countError(text));
     this.lastInputMs = host.coarseMs;
-    socket.on('data', (chunk: Buffer) => this.receive(chunk));
     socket.on('end', () => this.inputEnded());
     socket.on('drain', () => this.sent());
     // The reason of a reset is of no use to anybody; 'close' follows.
@@ -133,13 +138,32 @@ export class Connection implements TurnConnection, ReplyStreamOwner {
     }
   }
 
-  private receive(chunk: Buffer): void {
-    const { host } = this;
-    host.statistics.inputBytes += chunk.length;
-    host.statistics.reads++;
-    this.lastInputMs = host.coarseMs;
+  readOwn(chunk: Buffer): void {
+    this.countInput(chunk.length);
     if (this.isClosing) return;
     this.parser.feed(chunk);
+    this.received();
+  }
+
+  readShared(bytes: Buffer, end: number): void {
+    this.countInput(end);
+    if (this.isClosing) return;
+    this.parser.lend(bytes, end);
+    try {
+      this.received();
+    } finally {
+      this.parser.giveBack(this.isBlocked || this.isParked);
+    }
+  }
+
+  private countInput(bytes: number): void {
+    const { host } = this;
+    host.statistics.inputBytes += bytes;
+    host.statistics.reads++;
+    this.lastInputMs = host.coarseMs;
+  }
+
+  private received(): void {
     if (this.isBlocked || this.isParked || this.isInBacklog) this.watchInput();
     else this.runCommands();
   }

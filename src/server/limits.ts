@@ -29,6 +29,8 @@ export const ServerLimits = {
   /** From so many commands of one chunk on their keys are looked at together before the first one runs. */
   commandsForeseenMin: 4,
 
+  /** Read from a socket at once. */
+  readBytes: 64 * 1024,
   /** Bytes that wait to be parsed (backlog, blocked client) before a socket is no longer read. */
   inputBytesQueued: 1024 * 1024,
   /** Replies that wait to be sent before a connection's further commands wait too. */

@@ -119,6 +119,8 @@ export class Listener {
     const server = createServer({
       // The end of a client's input is not the end of its replies; connection.ts closes.
       allowHalfOpen: true,
+      // connection.ts reads, in its own way.
+      pauseOnConnect: true,
       noDelay: true,
       keepAlive: settings.keepAliveMs > 0,
       keepAliveInitialDelay: settings.keepAliveMs,

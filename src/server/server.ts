@@ -14,6 +14,7 @@ import type { ParserLimits } from './command-parser.js';
 import { Connection, type ConnectionHost, type HoldBackMode } from './connection.js';
 import { PROTECTED_MODE, TOO_MANY_CLIENTS } from './denied.js';
 import { type InfoSources, infoText } from './info.js';
+import { ServerLimits } from './limits.js';
 import { type Arrival, Listener } from './listener.js';
 import { isSamePassword } from './password.js';
 import type { StorePort } from './ports.js';
@@ -44,6 +45,7 @@ export class Server implements ConnectionHost, ServerPort {
   readonly turn: Turn;
   readonly gate = new ReplyGate();
   readonly pool = new ChunkPool();
+  readonly readBuffer = Buffer.allocUnsafeSlow(ServerLimits.readBytes);
   readonly statistics = new Statistics();
   readonly clients: Clients;
   readonly latencyMonitor: LatencyMonitor;

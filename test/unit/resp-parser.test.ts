@@ -130,6 +130,63 @@ describe('command parser', () => {
     expect([parser.next(), parser.protocolError]).toEqual([Parsed.error, 'unauthenticated multibulk length']);
   });
 
+  it('gives the same commands out of memory that is lent and written over, wherever a client is stopped', () => {
+    const seed = testSeed();
+    const random = new Random(seed);
+    const met = { halted: 0, parked: 0, queued: 0 };
+    for (let round = 0; round < 300; round++) {
+      const wanted: string[][] = [];
+      const parts: Buffer[] = [];
+      for (let i = random.between(1, 60); i > 0; i--) {
+        const words = Array.from({ length: random.between(1, random.chance(0.05) ? 200 : 5) }, () =>
+          random.bytes(random.chance(0.1) ? random.between(0, 9000) : random.between(0, 30)).latin1Slice(),
+        );
+        wanted.push(words);
+        parts.push(encodeCommand(words));
+        if (random.chance(0.05)) {
+          wanted.push(['PING', 'inline']);
+          parts.push(Buffer.from('PING inline\r\n'));
+        }
+      }
+      const parser = new CommandParser(LIMITS);
+      const shared = Buffer.alloc(4096);
+      const got: string[][] = [];
+      const shown = () => parser.argv.views().map((view) => view.latin1Slice());
+      /** A command is taken only when it may run: until then it has to stay as it is. */
+      let parked: string[] | null = null;
+      let isHalted = false;
+      for (const chunk of cut(Buffer.concat(parts), random)) {
+        chunk.copy(shared);
+        parser.lend(shared, chunk.length);
+        if (isHalted || parked !== null) met.queued++;
+        if (parked !== null && random.chance(0.5)) {
+          expect(shown(), `seed ${seed}`).toEqual(parked);
+          got.push(parked);
+          parked = null;
+        }
+        isHalted = random.chance(0.1);
+        while (!isHalted && parked === null && parser.next() === Parsed.command) {
+          if (random.chance(0.05)) {
+            parked = shown();
+            met.parked++;
+          } else {
+            got.push(shown());
+            isHalted = random.chance(0.03);
+            if (isHalted) met.halted++;
+          }
+        }
+        parser.giveBack(parked !== null);
+        shared.fill(random.between(0, 255));
+        if (parked !== null) expect(shown(), `seed ${seed}`).toEqual(parked);
+      }
+      if (parked !== null) got.push(parked);
+      while (parser.next() === Parsed.command) got.push(shown());
+      expect(got, `seed ${seed} round ${round}`).toEqual(wanted);
+      expect(parser.pendingBytes).toBe(0);
+    }
+    for (const count of Object.values(met)) expect(count).toBeGreaterThan(100);
+  });
+
   it('keeps commands whose chunks wait in the queue apart', () => {
     const parser = new CommandParser(LIMITS);
     const stream = Buffer.concat([encodeCommand(['A', 'x'.repeat(5000)]), encodeCommand(['B']), encodeCommand(['C', 'y'])]);
