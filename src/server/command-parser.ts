@@ -79,8 +79,8 @@ export class CommandParser {
   private numberEnd = 0;
 
   /**
-   * Requests that the last look ahead has found in argv.bytes, the command that next() has returned first; aheadIndex describes them
-   * from its start (CommandBatch). Whoever makes use of it sets it to 0.
+   * Requests that the last look ahead has found, that which next() has returned first among them; 0 once somebody has asked for their
+   * keys.
    */
   foundAhead = 0;
   private readonly scanner = new RequestScanner();
@@ -95,26 +95,23 @@ export class CommandParser {
     this.aheadCount = 0;
   }
 
-  get aheadIndex(): Int32Array {
-    return this.scanner.index;
-  }
-
   /** Takes a chunk. The parser keeps it until it is parsed; the caller must not change it. */
   feed(chunk: Buffer): void {
-    if (this.isDry) this.begin(chunk, chunk.length);
+    if (this.isDry) this.begin(chunk, 0, chunk.length);
     else this.queue.push(chunk);
   }
 
-  /** Takes bytes[0] to bytes[end - 1], which stay as they are until giveBack(). */
-  lend(bytes: Buffer, end: number): void {
+  /** Takes bytes[start] to bytes[end - 1], which stay as they are until giveBack(). */
+  lend(bytes: Buffer, start: number, end: number): void {
     if (this.isDry) {
-      this.begin(bytes, end);
+      this.begin(bytes, start, end);
       this.lent = bytes;
+      this.lentEnd = end;
     } else {
-      this.lent = bytes.subarray(0, end);
+      this.lent = bytes.subarray(start, end);
+      this.lentEnd = end - start;
       this.queue.push(this.lent);
     }
-    this.lentEnd = end;
   }
 
   /**
@@ -137,25 +134,47 @@ export class CommandParser {
       this.headPos = 0;
       return;
     }
-    if (isCommandNeeded) {
-      const own = copyOf(lent, 0, this.lentEnd);
-      if (this.argv.bytes === lent) this.argv.bytes = own;
-      if (this.bytes === lent) this.bytes = own;
-    } else if (this.bytes === lent) {
-      const keepFrom = this.argc >= 0 ? this.recordStart : this.pos;
-      this.shiftTo(copyOf(lent, keepFrom, this.end), keepFrom);
-      this.end -= keepFrom;
-      this.aheadCount = 0;
+    const hasCommand = isCommandNeeded && this.argv.bytes === lent;
+    const hasRest = this.bytes === lent;
+    if (!hasCommand && !hasRest) return;
+    const rest = this.argc >= 0 ? this.recordStart : this.pos;
+    const from = hasCommand ? firstByteOf(this.argv) : rest;
+    const own = copyOf(lent, from, hasRest ? this.end : this.lentEnd);
+    if (hasCommand) moveCommand(this.argv, own, from);
+    if (hasRest) {
+      this.shiftTo(own, from);
+      this.end -= from;
     }
+    this.aheadCount = 0;
   }
 
-  private get isDry(): boolean {
+  /** Nothing is left of what was fed. */
+  get isDry(): boolean {
     return this.pos === this.end && this.argc < 0 && !this.isJoined && this.queue.length === 0;
   }
 
-  private begin(bytes: Buffer, end: number): void {
+  /** Key arguments of the requests ahead, as ranges of what is parsed, from ranges[at] on; where the next one goes. */
+  writeKeys(ranges: Int32Array, at: number): number {
+    if (this.aheadCount === 0 && !this.lookAhead()) return at;
+    this.foundAhead = 0;
+    const { index } = this.scanner;
+    let next = this.aheadAt;
+    let to = at;
+    for (let left = this.aheadCount; left > 0 && to < ranges.length; left--) {
+      const argc = index[next + 3] as number;
+      // The first argument is the key, nearly always.
+      if (argc > 1) {
+        ranges[to++] = index[next + HEAD_WORDS + 2] as number;
+        ranges[to++] = index[next + HEAD_WORDS + 3] as number;
+      }
+      next += HEAD_WORDS + 2 * argc;
+    }
+    return to;
+  }
+
+  private begin(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes;
-    this.pos = 0;
+    this.pos = start;
     this.end = end;
   }
 
@@ -429,4 +448,18 @@ function copyOf(bytes: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafeSlow(end - start);
   bytes.copy(copy, 0, start, end);
   return copy;
+}
+
+function firstByteOf(argv: Argv): number {
+  return argv.recordStart >= 0 ? argv.recordStart : argv.start(0);
+}
+
+/** The command stands `by` bytes earlier in other memory; its positions are the parser's to change. */
+function moveCommand(argv: Argv, bytes: Buffer, by: number): void {
+  const { index, base } = argv;
+  for (let i = base; i < base + 2 * argv.argc; i++) index[i] = (index[i] as number) - by;
+  argv.bytes = bytes;
+  if (argv.recordStart < 0) return;
+  argv.recordStart -= by;
+  argv.recordEnd -= by;
 }

@@ -28,6 +28,8 @@ export interface ConnectionHost extends ReplyStreamHost {
   readonly parserLimits: ParserLimits;
   /** What all sockets read into. */
   readonly readBuffer: Buffer;
+  /** Scratch: ranges of keys. */
+  readonly keyRanges: Int32Array;
   readonly holdBack: HoldBackMode;
   /** Unix time, as coarse. */
   readonly coarseUnixMs: number;
@@ -115,6 +117,25 @@ export class Connection implements TurnConnection, ReplyStreamOwner, InputListen
     this.runCommands();
   }
 
+  get db(): number {
+    return this.session.db;
+  }
+
+  writeKeys(ranges: Int32Array, at: number): number {
+    return this.parser.writeKeys(ranges, at);
+  }
+
+  runStashed(): void {
+    this.isInBacklog = false;
+    if (this.isClosing) return;
+    try {
+      this.beginRun();
+      this.runBatch();
+    } finally {
+      this.giveBack();
+    }
+  }
+
   /** CLIENT PAUSE has ended, or the log takes writes again. */
   unpark(): void {
     if (this.isParked && !this.isInBacklog) this.later();
@@ -147,13 +168,30 @@ export class Connection implements TurnConnection, ReplyStreamOwner, InputListen
 
   readShared(bytes: Buffer, end: number): void {
     this.countInput(end);
-    if (this.isClosing) return;
-    this.parser.lend(bytes, end);
+    if (this.isClosing || this.putAside(bytes, end)) return;
+    this.parser.lend(bytes, 0, end);
     try {
       this.received();
     } finally {
-      this.parser.giveBack(this.isBlocked || this.isParked);
+      this.giveBack();
     }
+  }
+
+  /** Short input runs together with that of the other clients. */
+  private putAside(bytes: Buffer, end: number): boolean {
+    if (end > ServerLimits.stashedBytesMax || this.isBlocked || this.isParked || this.isInBacklog || !this.parser.isDry)
+      return false;
+    const { turn } = this.host;
+    const start = turn.stash.put(bytes, end);
+    if (start < 0) return false;
+    this.parser.lend(turn.stash.bytes, start, start + end);
+    this.isInBacklog = true;
+    turn.addStashed(this);
+    return true;
+  }
+
+  private giveBack(): void {
+    this.parser.giveBack(this.isBlocked || this.isParked);
   }
 
   private countInput(bytes: number): void {
@@ -171,14 +209,19 @@ export class Connection implements TurnConnection, ReplyStreamOwner, InputListen
   private runCommands(): void {
     const { store } = this.host;
     if (this.isClosing) return;
-    if (!store.isWritable) this.host.refreshHoldBack();
-    this.session.lastCommandAtMs = this.host.coarseUnixMs;
+    this.beginRun();
     store.beginBatch();
     try {
       this.runBatch();
     } finally {
       store.endBatch();
     }
+  }
+
+  private beginRun(): void {
+    const { host } = this;
+    if (!host.store.isWritable) host.refreshHoldBack();
+    this.session.lastCommandAtMs = host.coarseUnixMs;
   }
 
   /** What has arrived, as far as it may run now. */
@@ -216,11 +259,20 @@ export class Connection implements TurnConnection, ReplyStreamOwner, InputListen
     }
   }
 
+  /** Of a pipeline, whose first command is about to run. */
   private foresee(): void {
     const { parser, host, session } = this;
-    const count = parser.foundAhead;
+    const { argv, foundAhead } = parser;
     parser.foundAhead = 0;
-    if (count >= ServerLimits.commandsForeseenMin) host.store.foresee(session.db, parser.argv.bytes, parser.aheadIndex, 0, count);
+    if (foundAhead < ServerLimits.commandsForeseenMin) return;
+    const { keyRanges } = host;
+    let end = 0;
+    if (argv.argc > 1) {
+      keyRanges[end++] = argv.start(1);
+      keyRanges[end++] = argv.end(1);
+    }
+    end = parser.writeKeys(keyRanges, end);
+    host.store.foreseeKeys(session.db, argv.bytes, keyRanges, end >> 1);
   }
 
   /** False: the command waits, or blocks. */

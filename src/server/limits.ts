@@ -26,11 +26,16 @@ export const ServerLimits = {
   sliceMs: 2,
   /** The clock is read after this many commands (a power of two). */
   commandsPerClockRead: 32,
-  /** From so many commands of one chunk on their keys are looked at together before the first one runs. */
+  /** From so many commands of one chunk on their keys are looked at together before the first one runs; and of so many at most. */
   commandsForeseenMin: 4,
+  keysForeseenMax: 64,
 
   /** Read from a socket at once. */
   readBytes: 64 * 1024,
+  /** What is shorter waits until all sockets of the turn are read, in memory of this size; then so many clients' commands share a batch. */
+  stashedBytesMax: 512,
+  stashBytes: 64 * 1024,
+  connectionsPerBatch: 32,
   /** Bytes that wait to be parsed (backlog, blocked client) before a socket is no longer read. */
   inputBytesQueued: 1024 * 1024,
   /** Replies that wait to be sent before a connection's further commands wait too. */

@@ -25,10 +25,10 @@ export interface StorePort {
   beginBatch(): void;
   endBatch(): void;
   /**
-   * A hint, between beginBatch() and endBatch() and valid so long: the next `count` commands in `bytes`, which `index` describes from `at`
-   * on (CommandBatch), will run in this database, unless one of them selects another.
+   * A hint, between beginBatch() and endBatch() and valid so long: the keys bytes[ranges[2 * i], ranges[2 * i + 1]), `count` of them in
+   * ascending order, will be looked up soon in this database.
    */
-  foresee(db: number, bytes: Buffer, index: Int32Array, at: number, count: number): void;
+  foreseeKeys(db: number, bytes: Buffer, ranges: Int32Array, count: number): void;
   /**
    * What the reply of the command that execute() has just run waits for: the LSN appended so far, or 0 when the reply shows
    * no data. For a command that returned a promise: 0, or anything else when its reply will show data.

@@ -45,6 +45,7 @@ export class Server implements ConnectionHost, ServerPort {
   readonly turn: Turn;
   readonly gate = new ReplyGate();
   readonly pool = new ChunkPool();
+  readonly keyRanges = new Int32Array(2 * ServerLimits.keysForeseenMax);
   readonly readBuffer = Buffer.allocUnsafeSlow(ServerLimits.readBytes);
   readonly statistics = new Statistics();
   readonly clients: Clients;

@@ -1,13 +1,27 @@
 /**
- * One turn of the event loop: sockets have been read and commands have run; at the end of the turn the log is flushed once
- * and each connection's replies leave in one write, or wait at the gate. Connections that used up their share of the turn go
- * on at the end of it, so that nobody waits for an endless pipeline.
+ * One turn of the event loop: sockets are read, then commands run, then the log is flushed once and each connection's replies leave
+ * in one write, or wait at the gate.
+ *
+ * What a socket brings is short, nearly always. It is put aside until all sockets are read, and the commands of all clients run one
+ * right after the other: what they look up in memory is waited for together, their records go to the log with one call, and the processor
+ * does one thing at a time. A client's long pipeline runs as it comes. Connections that used up their share of the turn go on at the
+ * end of it, so that nobody waits for an endless pipeline.
  */
 import type { Timers } from '../env/env.js';
+import { InputStash } from './input-stash.js';
+import { ServerLimits } from './limits.js';
 import type { StorePort } from './ports.js';
 import type { ReplyGate } from './reply-gate.js';
 
 export interface TurnConnection {
+  /** The database its next command runs in. */
+  readonly db: number;
+  /**
+   * Writes the keys of what it put into the stash to `ranges`, two numbers each, from `at` on; where the next one goes. Changes nothing else.
+   */
+  writeKeys(ranges: Int32Array, at: number): number;
+  /** Runs what it put into the stash, inside of a batch of commands. */
+  runStashed(): void;
   /** Runs more of the commands that have arrived. */
   resume(): void;
   /** Sends what may go with this watermark and holds the rest at the gate. */
@@ -15,10 +29,13 @@ export interface TurnConnection {
 }
 
 export class Turn {
+  readonly stash = new InputStash();
+  private stashed: TurnConnection[] = [];
   private dirty: TurnConnection[] = [];
   private spareDirty: TurnConnection[] = [];
   private backlog: TurnConnection[] = [];
   private isArmed = false;
+  private readonly keyRanges = new Int32Array(2 * ServerLimits.keysForeseenMax);
   private readonly run: () => void;
 
   constructor(
@@ -28,6 +45,12 @@ export class Turn {
     private readonly afterTurn: () => void,
   ) {
     this.run = () => this.end();
+  }
+
+  /** The connection has input in the stash: runStashed() will be called, once. */
+  addStashed(connection: TurnConnection): void {
+    this.stashed.push(connection);
+    this.arm();
   }
 
   /** The connection has output (or wants to close): flush() will be called, once. */
@@ -55,6 +78,7 @@ export class Turn {
 
   private end(): void {
     this.isArmed = false;
+    if (this.stashed.length > 0) this.runStashed();
     if (this.backlog.length > 0) {
       const waiting = this.backlog;
       this.backlog = [];
@@ -69,6 +93,33 @@ export class Turn {
     dirty.length = 0;
     this.spareDirty = dirty;
     this.afterTurn();
+  }
+
+  private runStashed(): void {
+    const { stashed, store } = this;
+    for (let from = 0; from < stashed.length; from += ServerLimits.connectionsPerBatch) {
+      const to = Math.min(stashed.length, from + ServerLimits.connectionsPerBatch);
+      store.beginBatch();
+      try {
+        if (to - from > 1) this.foresee(from, to);
+        for (let i = from; i < to; i++) (stashed[i] as TurnConnection).runStashed();
+      } finally {
+        store.endBatch();
+      }
+    }
+    stashed.length = 0;
+    this.stash.clear();
+  }
+
+  private foresee(from: number, to: number): void {
+    const { stashed, keyRanges } = this;
+    const { db } = stashed[from] as TurnConnection;
+    let at = 0;
+    for (let i = from; i < to; i++) {
+      const connection = stashed[i] as TurnConnection;
+      if (connection.db === db) at = connection.writeKeys(keyRanges, at);
+    }
+    this.store.foreseeKeys(db, this.stash.bytes, keyRanges, at >> 1);
   }
 
   private watermark(): number {

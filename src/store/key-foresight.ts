@@ -1,5 +1,5 @@
 /**
- * While loading, and in a pipeline, it is known which keys come next. Their places in the index are far apart in memory, and each is waited for when its
+ * While loading it is known which keys come next. Their places in the index are far apart in memory, and each is waited for when its
  * command runs; looked at together before, they are waited for together.
  */
 import type { Database } from '../keyspace/keyspace.js';

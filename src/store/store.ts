@@ -241,6 +241,10 @@ export class Store implements Host {
     else this.foresight.look(database, bytes, index, at, count);
   }
 
+  foreseeKeys(db: number, bytes: Buffer, ranges: Int32Array, count: number): void {
+    this.keyspace.databases[db]?.foresee(bytes, ranges, count);
+  }
+
   clear(): void {
     for (const db of this.keyspace.databases) this.keyspace.flush(db.id);
   }

@@ -88,7 +88,7 @@ export class FakeStore implements StorePort {
   beginBatch(): void {}
 
   endBatch(): void {}
-  foresee(): void {}
+  foreseeKeys(): void {}
 
   /** Moves the log and tells the server. */
   advance(watermark: number): void {

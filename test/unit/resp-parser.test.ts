@@ -156,8 +156,9 @@ describe('command parser', () => {
       let parked: string[] | null = null;
       let isHalted = false;
       for (const chunk of cut(Buffer.concat(parts), random)) {
-        chunk.copy(shared);
-        parser.lend(shared, chunk.length);
+        const from = random.below(200);
+        chunk.copy(shared, from);
+        parser.lend(shared, from, from + chunk.length);
         if (isHalted || parked !== null) met.queued++;
         if (parked !== null && random.chance(0.5)) {
           expect(shown(), `seed ${seed}`).toEqual(parked);
