@@ -51,8 +51,12 @@ describe('input of many clients', () => {
     blocked.send(record('BLOCK', 'for a while') + record('ECHO', 'what follows'));
     waiting.send(record('SET', 'key', 'value') + record('ECHO', 'after it'));
     await settle();
-    for (let i = 0; i < 20; i++) other.send(record('ECHO', `${i}`.repeat(200)));
-    await settle();
+    // One by one, so that each is put aside, and a long one that is not.
+    for (const text of ['7'.repeat(400), 'y'.repeat(300), 'z'.repeat(5000)]) {
+      const { length } = other.received;
+      other.send(record('ECHO', text));
+      await other.bytes(length + bulk(text).length);
+    }
     expect([blocked.received, waiting.received]).toEqual(['', '']);
     const session = Number(store.ran.find((line) => line.endsWith('BLOCK'))?.split(':')[0]);
     store.unblock({ id: session } as never);
