@@ -6,7 +6,7 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use everysec_core::fs::os::OsFile;
@@ -16,9 +16,12 @@ use napi_sys as sys;
 use crate::js::{self, Env, JsResult, Value};
 
 pub struct Progress {
-    /// None once it is released or the environment ends. The mutex is held across each call from a thread, so that the
+    /// For the log's threads. None once it is released or the environment ends. The mutex is held across each call, so that the
     /// environment cannot take the function away under it.
     function: Mutex<Option<Handle>>,
+    /// The same for the loop, with the callback; null at the same times. A call wakes the loop while the thread still holds the
+    /// mutex: it would wait for the thread it was woken by.
+    on_loop: OnLoop,
     is_called: AtomicBool,
     /// Whether the function keeps the loop alive now. Written on the loop only.
     is_ref: AtomicBool,
@@ -26,19 +29,40 @@ pub struct Progress {
     shared: OnceLock<Weak<Shared<OsFile>>>,
 }
 
-struct Handle {
-    function: sys::napi_threadsafe_function,
-    callback: sys::napi_ref,
+struct Handle(sys::napi_threadsafe_function);
+
+// SAFETY: a thread-safe function may be called from any thread while it lives, which the mutex around it secures.
+unsafe impl Send for Handle {}
+
+/// Used on the loop's thread only.
+struct OnLoop {
+    function: AtomicPtr<sys::napi_threadsafe_function__>,
+    callback: AtomicPtr<sys::napi_ref__>,
 }
 
-// SAFETY: a thread-safe function may be called from any thread while it lives, which the mutex around it secures; the
-// reference is used on the loop's thread only.
-unsafe impl Send for Handle {}
+impl OnLoop {
+    fn set(&self, function: sys::napi_threadsafe_function, callback: sys::napi_ref) {
+        self.function.store(function, Ordering::Relaxed);
+        self.callback.store(callback, Ordering::Relaxed);
+    }
+
+    fn function(&self) -> Option<sys::napi_threadsafe_function> {
+        Some(self.function.load(Ordering::Relaxed)).filter(|function| !function.is_null())
+    }
+
+    fn callback(&self) -> Option<sys::napi_ref> {
+        Some(self.callback.load(Ordering::Relaxed)).filter(|callback| !callback.is_null())
+    }
+}
 
 impl Progress {
     pub fn new() -> Progress {
         Progress {
             function: Mutex::new(None),
+            on_loop: OnLoop {
+                function: AtomicPtr::new(ptr::null_mut()),
+                callback: AtomicPtr::new(ptr::null_mut()),
+            },
             is_called: AtomicBool::new(false),
             is_ref: AtomicBool::new(false),
             shared: OnceLock::new(),
@@ -88,10 +112,8 @@ impl Progress {
         }
         // SAFETY: a live environment and its own function.
         js::ok(env, unsafe { sys::napi_unref_threadsafe_function(env, function) })?;
-        *self.lock() = Some(Handle {
-            function,
-            callback: reference,
-        });
+        self.on_loop.set(function, reference);
+        *self.lock() = Some(Handle(function));
         Ok(())
     }
 
@@ -108,7 +130,7 @@ impl Progress {
         // SAFETY: the function is not released, and cannot be while the mutex is held.
         unsafe {
             let mode = sys::ThreadsafeFunctionCallMode::nonblocking;
-            sys::napi_call_threadsafe_function(handle.function, ptr::null_mut(), mode);
+            sys::napi_call_threadsafe_function(handle.0, ptr::null_mut(), mode);
         }
     }
 
@@ -118,9 +140,9 @@ impl Progress {
             return;
         }
         self.is_ref.store(true, Ordering::Relaxed);
-        if let Some(handle) = &*self.lock() {
+        if let Some(function) = self.on_loop.function() {
             // SAFETY: a live environment and its own function, not released.
-            unsafe { sys::napi_ref_threadsafe_function(env, handle.function) };
+            unsafe { sys::napi_ref_threadsafe_function(env, function) };
         }
     }
 
@@ -128,20 +150,21 @@ impl Progress {
         if !self.is_ref.swap(false, Ordering::Relaxed) {
             return;
         }
-        if let Some(handle) = &*self.lock() {
+        if let Some(function) = self.on_loop.function() {
             // SAFETY: as above.
-            unsafe { sys::napi_unref_threadsafe_function(env, handle.function) };
+            unsafe { sys::napi_unref_threadsafe_function(env, function) };
         }
     }
 
     /// No call begins after this returns. On the loop, once; with `release` false the environment itself, which is ending,
     /// takes the function away.
     pub fn detach(&self, release: bool) {
+        self.on_loop.set(ptr::null_mut(), ptr::null_mut());
         let handle = self.lock().take();
         if let (true, Some(handle)) = (release, handle) {
             let mode = sys::ThreadsafeFunctionReleaseMode::release;
             // SAFETY: the one release for the one thread count that it was created with.
-            unsafe { sys::napi_release_threadsafe_function(handle.function, mode) };
+            unsafe { sys::napi_release_threadsafe_function(handle.0, mode) };
         }
     }
 
@@ -168,11 +191,11 @@ impl Progress {
         if !is_busy {
             self.let_loop_go(env);
         }
-        let Some(reference) = self.lock().as_ref().map(|handle| handle.callback) else {
+        let Some(reference) = self.on_loop.callback() else {
             return;
         };
         let (mut callback, mut this) = (ptr::null_mut(), ptr::null_mut());
-        // SAFETY: a live environment and its own reference, not deleted while the handle is there.
+        // SAFETY: a live environment and its own reference, not deleted while it stands there.
         let called = unsafe {
             sys::napi_get_reference_value(env, reference, &mut callback);
             if callback.is_null() || sys::napi_get_undefined(env, &mut this) != sys::Status::napi_ok {
@@ -200,6 +223,7 @@ unsafe extern "C" fn finalize(env: Env, data: *mut c_void, context: *mut c_void)
             sys::napi_delete_reference(env, data.cast());
             Arc::from_raw(context.cast::<Progress>().cast_const())
         };
+        progress.on_loop.set(ptr::null_mut(), ptr::null_mut());
         *progress.lock() = None;
     });
 }
