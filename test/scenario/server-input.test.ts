@@ -81,6 +81,28 @@ describe('input of many clients', () => {
   });
 });
 
+describe('a socket whose handle is moved', () => {
+  it('reads into the given memory, tells of the end, and its server knows when it is gone', async () => {
+    const got: string[] = [];
+    const buffer = Buffer.alloc(10);
+    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (accepted: Socket) => {
+      const socket = readInto(buffer, accepted, {
+        readShared: (bytes, end) => void got.push(`${bytes === buffer} ${bytes.latin1Slice(0, end)}`),
+        readOwn: () => got.push('own'),
+      });
+      socket.on('end', () => socket.end('bye'));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const address = server.address();
+    const client = await RawClient.connect(typeof address === 'object' && address !== null ? address.port : 0);
+    client.send('hello, and more');
+    client.socket.end();
+    await client.closed();
+    expect([got, client.received]).toEqual([['true hello, and', 'true  more'], 'bye']);
+    await new Promise((resolve) => void server.close(resolve));
+  });
+});
+
 describe('a socket whose handle cannot be moved', () => {
   it('is read by its events', async () => {
     const got: string[] = [];
