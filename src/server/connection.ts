@@ -89,6 +89,10 @@ export class Connection implements TurnConnection, ReplyStreamOwner, InputListen
     return this.replies.bytes;
   }
 
+  get lastWriteLsn(): number {
+    return this.session.lastWriteLsn;
+  }
+
   get isUnauthenticated(): boolean {
     return this.parser.isUnauthenticated;
   }

@@ -45,6 +45,8 @@ export interface StorePort {
   readonly isWritable: boolean;
   /** Whether this command, run by this session, may change data: CLIENT PAUSE WRITE and a spent budget hold it back. */
   mayWrite(session: Session, argv: Argv): boolean;
+  /** Whether what shows data waits for what others have written; not while the log is degraded or has failed. */
+  readonly readsWait: boolean;
   /** The log has failed for good: what waits for it has an unknown outcome. */
   readonly isFailed: boolean;
   /** Once per turn of the event loop in which commands ran, before their replies are looked at: flushes the log. */

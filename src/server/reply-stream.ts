@@ -28,6 +28,8 @@ export interface ReplyStreamHost {
 /** The connection that the stream belongs to. */
 export interface ReplyStreamOwner {
   readonly isUnauthenticated: boolean;
+  /** What its client has written so far. */
+  readonly lastWriteLsn: number;
   /** Bytes have left: what waited for that may go on. */
   sent(): void;
   /** The client takes too little, or its replies will never be true: the connection must end now. */
@@ -89,7 +91,7 @@ export class ReplyStream implements HeldReplies {
     if (this.heldCount === 0) this.sendUpTo(this.freeUpTo);
     this.heldCount++;
     this.lastHeldLsn = Math.max(gateLsn, this.lastHeldLsn);
-    this.host.gate.hold(this, out.position, this.lastHeldLsn);
+    this.host.gate.hold(this, out.position, this.lastHeldLsn, this.owner.lastWriteLsn);
     this.checkLimits();
   }
 

@@ -67,7 +67,12 @@ export class Turn {
 
   /** The log has moved on, or the time has come to answer ahead of it. */
   openGate(): void {
-    if (this.gate.size > 0) this.gate.release(this.watermark());
+    if (this.gate.size > 0) this.release(this.watermark());
+  }
+
+  private release(watermark: number): void {
+    this.gate.release(watermark);
+    if (!this.store.readsWait) this.gate.releaseReads(watermark);
   }
 
   private arm(): void {
@@ -86,7 +91,7 @@ export class Turn {
     }
     this.store.endOfTurn();
     const watermark = this.watermark();
-    if (this.gate.size > 0) this.gate.release(watermark);
+    if (this.gate.size > 0) this.release(watermark);
     const dirty = this.dirty;
     this.dirty = this.spareDirty;
     for (let i = 0; i < dirty.length; i++) (dirty[i] as TurnConnection).flush(watermark);

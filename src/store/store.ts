@@ -182,6 +182,10 @@ export class Store implements Host {
     return this.engine.state === 'failed';
   }
 
+  get readsWait(): boolean {
+    return this.engine.state !== 'degraded' && this.engine.state !== 'failed';
+  }
+
   get isLoading(): boolean {
     return this.dispatcher.isLoading;
   }
@@ -193,6 +197,7 @@ export class Store implements Host {
   onProgress(listener: () => void): void {
     this.engine.on('progress', listener);
     this.engine.on('drain', listener);
+    this.engine.on('degraded', listener);
     this.engine.on('recovered', listener);
     this.engine.on('failed', listener);
   }

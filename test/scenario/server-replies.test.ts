@@ -83,17 +83,38 @@ describe('replies and the log', () => {
     expect(await client.bytes(10)).toBe('+OK\r\n+OK\r\n');
   });
 
-  it('closes the connections whose replies wait for a log that has failed', async () => {
+  it('closes the connections whose writes wait for a log that has failed, and answers what was read', async () => {
     rig = await startRig();
     rig.store.watermark = 0;
-    const [waiting, idle] = [await rig.client(), await rig.client()];
-    waiting.send(SET);
+    const [waiting, reading, idle] = [await rig.client(), await rig.client(), await rig.client()];
+    waiting.send(SET + GET);
     await settle();
+    reading.send(GET);
+    await settle();
+    expect(reading.received).toBe('');
     rig.store.fail();
     await waiting.closed();
     expect(waiting.received).toBe('');
+    expect(await reading.text('$-1\r\n')).toBe('$-1\r\n');
     idle.send(PING);
     expect(await idle.text('+PONG\r\n')).toBe('+PONG\r\n');
+  });
+
+  it('while the log is degraded a reply waits for what its own client wrote, not for what others did', async () => {
+    rig = await startRig();
+    rig.store.watermark = 0;
+    const [writer, reader] = [await rig.client(), await rig.client()];
+    writer.send(SET + GET);
+    await settle();
+    reader.send(GET);
+    await settle();
+    expect(reader.received).toBe('');
+    rig.store.degrade();
+    expect(await reader.text('$-1\r\n')).toBe('$-1\r\n');
+    await settle();
+    expect(writer.received).toBe('');
+    rig.store.advance(10);
+    expect(await writer.text('+OK\r\n$-1\r\n')).toBe('+OK\r\n$-1\r\n');
   });
 
   it('a closing connection still gets the replies that are held', async () => {

@@ -21,6 +21,7 @@ export class FakeStore implements StorePort {
   answersAhead = false;
   isWritable = true;
   isFailed = false;
+  readsWait = true;
   isLoading = false;
   turns = 0;
   /** Names of the commands that ran, in order, with the session's number. */
@@ -38,7 +39,7 @@ export class FakeStore implements StorePort {
     switch (name) {
       case 'SET':
         this.appendedLsn += 10;
-        this.replyLsn = this.appendedLsn;
+        this.replyLsn = session.lastWriteLsn = this.appendedLsn;
         return reply.simple('OK');
       case 'GET':
         this.replyLsn = this.appendedLsn;
@@ -101,8 +102,15 @@ export class FakeStore implements StorePort {
     this.progress();
   }
 
+  /** The log is degraded. */
+  degrade(): void {
+    this.readsWait = false;
+    this.progress();
+  }
+
   fail(): void {
     this.isFailed = true;
+    this.readsWait = false;
     this.progress();
   }
 
