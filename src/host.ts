@@ -28,8 +28,16 @@ export interface Host {
 }
 
 export interface SnapshotReader {
-  /** Emits commands until `budget.isSpent()`; true when everything has been emitted. */
-  next(emit: (db: number, ...argv: Arg[]) => void, budget: { isSpent(): boolean }): boolean;
+  /**
+   * Emits commands until `budget.isSpent()`; true when everything has been emitted. `emitRecords`, where it is given, takes what is
+   * already whole canonical RESP, the same as emit() for each record of bytes[start, end) (a TypeError where it is not): cheaper for many
+   * short ones. What is emitted may be written over when the call returns.
+   */
+  next(
+    emit: (db: number, ...argv: Arg[]) => void,
+    budget: { isSpent(): boolean },
+    emitRecords?: (db: number, bytes: Uint8Array, start: number, end: number) => void,
+  ): boolean;
   /** For INFO and progress: keys emitted and in all at the cut, bytes of images taken because a write came before the walk. */
   progress?(): { readonly keysDone: number; readonly keysTotal: number; readonly imageBytes: number };
   /**

@@ -8,12 +8,17 @@ import type { Clock } from '../env/env.js';
 import { AofError } from '../errors.js';
 import type { SnapshotReader } from '../host.js';
 import { type EntryImage, type Keyspace, NO_EXPIRY, ValueType } from '../keyspace/keyspace.js';
+import { BATCHED_BYTES_MAX, RecordBatch, recordHead } from '../resp/record-batch.js';
 import { emitPacked, emitValue } from './emit-value.js';
 
 /** Between two looks at the caller's budget. */
 const SLICE_MS = 0.25;
 
 type Emit = (db: number, ...argv: Arg[]) => void;
+type EmitRecords = Parameters<SnapshotReader['next']>[2];
+
+const SET = recordHead('SET');
+const PEXPIREAT = recordHead('PEXPIREAT');
 
 /**
  * `imageBytesMax`: memory that images may take besides the data. Writers are asked to wait long before (SnapshotReader.waitingBytes); where
@@ -33,30 +38,50 @@ export function snapshotOf(keyspace: Keyspace, clock: Clock, imageBytesMax: numb
   let unfinished: Generator<void> | null = null;
   let isWalked = false;
   /** Of the slice at hand: a collection that one slice begins is gone on with in later ones. */
-  let emitNow: Emit = () => {};
-  const emitLater: Emit = (db, ...argv) => emitNow(db, ...argv);
+  let emitGiven: Emit = () => {};
+  let emitRecords: EmitRecords;
+  const batch = new RecordBatch((db, bytes, end) => emitRecords?.(db, bytes, 0, end));
+  const emit: Emit = (db, ...argv) => {
+    batch.flush();
+    emitGiven(db, ...argv);
+  };
   const visit = (db: number, image: EntryImage) => {
-    const key = image.keyBytes.subarray(image.keyStart, image.keyEnd);
+    const { keyBytes, keyStart, keyEnd } = image;
+    if (emitRecords !== undefined && isShortString(image)) {
+      batch.add(db, SET, keyBytes, keyStart, keyEnd, image.bytes, image.start, image.end);
+      if (image.expireAtMs === NO_EXPIRY) return;
+      if (!Number.isSafeInteger(image.expireAtMs)) return emit(db, 'PEXPIREAT', keyOf(image), image.expireAtMs);
+      const time = Buffer.from(String(image.expireAtMs), 'latin1');
+      batch.add(db, PEXPIREAT, keyBytes, keyStart, keyEnd, time, 0, time.length);
+      return;
+    }
+    const key = keyOf(image);
     if (image.object !== null) {
-      unfinished = emitCollection(emitLater, db, Buffer.from(key), image.type, image.object, image.expireAtMs);
+      unfinished = emitCollection(emit, db, Buffer.from(key), image.type, image.object, image.expireAtMs);
       snapshot.pause();
       return;
     }
-    if (image.type === ValueType.string) emitNow(db, 'SET', key, image.bytes.subarray(image.start, image.end));
-    else emitPacked((...parts) => emitNow(db, ...parts), key, image.type, image.bytes, image.start, image.end);
-    if (image.expireAtMs !== NO_EXPIRY) emitNow(db, 'PEXPIREAT', key, image.expireAtMs);
+    if (image.type === ValueType.string) emit(db, 'SET', key, image.bytes.subarray(image.start, image.end));
+    else emitPacked((...parts) => emit(db, ...parts), key, image.type, image.bytes, image.start, image.end);
+    if (image.expireAtMs !== NO_EXPIRY) emit(db, 'PEXPIREAT', key, image.expireAtMs);
+  };
+  const pull = (budget: { isSpent(): boolean }): boolean => {
+    do {
+      if (isOverLimit) throw tooMuchChanged(imageBytesMax);
+      if (unfinished !== null) {
+        if (unfinished.next().done === true) unfinished = null;
+      } else if (isWalked) return true;
+      else isWalked = snapshot.next(visit, SLICE_MS);
+    } while (!budget.isSpent());
+    return isWalked && unfinished === null;
   };
   return {
-    next(emit, budget) {
-      emitNow = emit;
-      do {
-        if (isOverLimit) throw tooMuchChanged(imageBytesMax);
-        if (unfinished !== null) {
-          if (unfinished.next().done === true) unfinished = null;
-        } else if (isWalked) return true;
-        else isWalked = snapshot.next(visit, SLICE_MS);
-      } while (!budget.isSpent());
-      return isWalked && unfinished === null;
+    next(emitOne, budget, emitMany) {
+      emitGiven = emitOne;
+      emitRecords = emitMany;
+      const isDone = pull(budget);
+      batch.flush();
+      return isDone;
     },
     progress: () => {
       const { keysDone, keysTotal, imageBytes } = snapshot.counters;
@@ -68,6 +93,14 @@ export function snapshotOf(keyspace: Keyspace, clock: Clock, imageBytesMax: numb
       snapshot.abort();
     },
   };
+}
+
+function keyOf({ keyBytes, keyStart, keyEnd }: EntryImage): Buffer {
+  return keyBytes.subarray(keyStart, keyEnd);
+}
+
+function isShortString({ object, type, start, end, keyStart, keyEnd }: EntryImage): boolean {
+  return object === null && type === ValueType.string && end - start + keyEnd - keyStart <= BATCHED_BYTES_MAX;
 }
 
 function tooMuchChanged(bytes: number): AofError {

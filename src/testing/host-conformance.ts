@@ -205,7 +205,7 @@ class Scene {
     let writes = this.writes;
     for (let slices = 0; ; slices++) {
       for (let n = Math.min(random.below(12), writes); n > 0; n--, writes--) made.write(random);
-      if (reader.next(base.append, this.budget())) break;
+      if (reader.next(base.append, this.budget(), random.below(2) === 0 ? base.appendRecords : undefined)) break;
       if (slices > SLICES_MAX) throw new Error(`next() was called ${SLICES_MAX} times and never returned true`);
     }
     reader.end();

@@ -2,6 +2,7 @@
 import type { Arg } from '../backend/backend.js';
 import type { Host } from '../host.js';
 import { Argv, fillArgv } from '../resp/argv.js';
+import { splitRecords } from '../resp/split-records.js';
 
 /** The part of AppendOnlyFile that a host logs through. */
 export interface HostLog {
@@ -22,6 +23,11 @@ export class SuiteLog implements HostLog {
   readonly units: LoggedCommand[][] = [];
 
   append = (db: number, ...argv: Arg[]): number => this.units.push([logged(db, argv)]);
+
+  /** emitRecords of a snapshot. */
+  appendRecords = (db: number, bytes: Uint8Array, start: number, end: number): void => {
+    for (const argv of splitRecords(bytes, start, end)) this.append(db, ...argv);
+  };
 
   unit(db: number, make: (log: (...argv: Arg[]) => void) => void): number {
     const commands: LoggedCommand[] = [];

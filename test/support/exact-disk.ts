@@ -58,7 +58,9 @@ const place = (dir: string) => ({
 /** `control`: the file by which the preloaded library is steered. */
 export function nativeDisk(home: string, control: string): ExactDisk {
   const dir = mkdtempSync(join(home, FAULT_MARK));
-  const copy = join(home, 'copy');
+  // Of this run alone: others may be under way on the machine.
+  const copies = mkdtempSync(join(home, 'everysec-copy-'));
+  const copy = join(copies, 'copy');
   const rules = new FaultRules(control);
   const loadOfCopy = async (): Promise<string> => {
     const rig = await RewriteRig.openedAt(place(copy), createNodeFiles());
@@ -91,6 +93,8 @@ export function nativeDisk(home: string, control: string): ExactDisk {
       return loadOfCopy();
     },
     copyTo,
-    end: () => rmSync(dir, { recursive: true, force: true }),
+    end: () => {
+      for (const made of [dir, copies]) rmSync(made, { recursive: true, force: true });
+    },
   };
 }

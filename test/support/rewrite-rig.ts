@@ -215,15 +215,27 @@ export class RewriteRig<F extends Files = SimFiles> {
 function watched(reader: SnapshotReader, cut: CutData): SnapshotReader {
   return {
     ...reader,
-    next: (emit, budget) => {
+    next: (emit, budget, emitRecords) => {
       let first = '';
       let last = '';
-      const isDone = reader.next((db, ...argv) => {
-        const name = String(argv[0]);
-        last = name === 'RPUSH' || name === 'HMSET' ? `${db} ${Buffer.from(argv[1] as Uint8Array).toString('latin1')}` : '';
+      const note = (collection: string) => {
+        last = collection;
         first ||= last === '' ? 'another' : last;
-        emit(db, ...argv);
-      }, budget);
+      };
+      const isDone = reader.next(
+        (db, ...argv) => {
+          const isItems = ['RPUSH', 'HMSET'].includes(String(argv[0]));
+          note(isItems ? `${db} ${Buffer.from(argv[1] as Uint8Array).toString('latin1')}` : '');
+          emit(db, ...argv);
+        },
+        budget,
+        emitRecords === undefined
+          ? undefined
+          : (...records) => {
+              note('');
+              emitRecords(...records);
+            },
+      );
       if (first === cut.unfinished && first !== '') confirm(cut);
       pendingInto.set(cut, 0);
       cut.unfinished = isDone ? '' : last;

@@ -69,6 +69,37 @@ describe('a rewrite', () => {
     expect(await outcome(env, engine.rewrite())).toBe('resolved');
   });
 
+  it('takes whole records of the host as they are, between its commands, and gives up at what is none', async () => {
+    const snapshotWith = (text: string): Partial<Host> => ({
+      beginSnapshot: () => ({
+        next: (emit, _, emitRecords) => {
+          emit(0, 'SET', 'first', '1');
+          emitRecords?.(2, Buffer.from(`##${text}#`), 2, 2 + text.length);
+          emit(2, 'SET', 'last', '1');
+          return true;
+        },
+        end: () => {},
+      }),
+    });
+    const two = '*2\r\n$3\r\nDEL\r\n$1\r\nx\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n';
+    const { env, engine } = await opened({}, undefined, snapshotWith(two));
+    expect(await outcome(env, engine.rewrite())).toBe('resolved');
+    await outcome(env, engine.close());
+    expect((await opened({}, env.files)).commands).toEqual(['0 SET first 1', '2 DEL x', '2 SET k v', '2 SET last 1']);
+    for (const text of ['*1\r\n$4\r\nPIN', '*1\r\n$5\r\nMULTI\r\n', '*01\r\n$1\r\nx\r\n']) {
+      const flawed = await opened({}, undefined, snapshotWith(text));
+      let message = '';
+      const rewrite = flawed.engine.rewrite().catch((error: Error) => {
+        message = error.message;
+      });
+      await outcome(flawed.env, rewrite);
+      expect(message).toMatch(/no canonical RESP at byte [0-9]+/);
+      expect(flawed.engine.state).toBe('ready');
+      expect(await outcome(flawed.env, flawed.engine.close())).toBe('resolved');
+      expect(leftovers(flawed.env.files)).toEqual([]);
+    }
+  });
+
   it('whose manifest can never be written leaves a log that has failed, not one that waits for ever', async () => {
     const rigged = await opened({}, undefined, snapshotOf(['SET', 'a', '1']));
     const { env, engine } = rigged;

@@ -93,6 +93,12 @@ export class BaseWriter {
     this.#lsn = this.#propagator.append(db, argv);
   };
 
+  readonly #emitRecords = (db: number, bytes: Uint8Array, start: number, end: number): void => {
+    const lsn = this.#propagator.appendRawChecked(db, bytes, start, end);
+    if (lsn < 0) throw new TypeError(`what the snapshot emitted is no canonical RESP at byte ${-1 - lsn}`);
+    this.#lsn = lsn;
+  };
+
   /** Seconds for `t=`, and the #TS line that a base may begin with. */
   tick(seconds: number, withTimestamps: boolean): void {
     this.#propagator.tick(seconds, withTimestamps);
@@ -108,7 +114,7 @@ export class BaseWriter {
     for (;;) {
       refuseAborted(signal);
       const endMs = clock.monotonicMs() + sliceMs(turnMs);
-      const isDone = snapshot.next(this.#emit, { isSpent: () => clock.monotonicMs() >= endMs });
+      const isDone = snapshot.next(this.#emit, { isSpent: () => clock.monotonicMs() >= endMs }, this.#emitRecords);
       this.#hand();
       if (isDone) return;
       const sliceEndedMs = clock.monotonicMs();

@@ -55,9 +55,9 @@ export class ImageBudget {
     this.#snapshot = snapshot;
     this.#peakBytes = 0;
     return {
-      next: (emit, budget) => {
+      next: (emit, budget, emitRecords) => {
         try {
-          return snapshot.next(emit, budget);
+          return snapshot.next(emit, budget, emitRecords);
         } finally {
           this.#look();
         }
