@@ -8,14 +8,14 @@ const TARGETS = { native: 1.1, fallback: 1.3, 'redis-server': undefined };
 export const row = {
   id: 'P7',
   title: "A server's CPU time per SET, everysec over no log at all, 16 commands in a pipeline",
-  secondsPerRound: 36,
+  secondsPerRound: 60,
   method:
     'As P5, with `appendonly yes` (everysec) and `appendonly no`, alternating. User and system time of all threads of the server, from /proc, from the first counted request to the last, in steps ' +
     "of 10 ms. What the kernel writes back by itself later is in nobody's time.",
   async run({ compare, isQuick }) {
     await compare('cpu', {
       measure: 'serverLoad',
-      params: { commands: ['set'], pipeline: 16, keys: SERVER_KEYS, requests: isQuick ? 50_000 : 1_000_000 },
+      params: { commands: ['set'], pipeline: 16, keys: SERVER_KEYS, requests: isQuick ? 50_000 : 3_000_000 },
       subjects: Object.keys(TARGETS).flatMap((name) => [
         { name, params: { directives: { appendonly: 'yes', appendfsync: 'everysec' } } },
         { name, as: `${name}-without`, params: { directives: { appendonly: 'no' } } },

@@ -11,9 +11,9 @@ const COMMANDS = ['set', 'get'];
 export const row = {
   id: 'P6',
   title: 'A server: SET and GET, 50 clients, each waiting for its reply, everysec and always',
-  secondsPerRound: 50,
+  secondsPerRound: 110,
   method:
-    'As P5 with `-P 1`, 100,000 requests of each command after 25,000 that are not counted. The reference is a Node server that answers +OK to ' +
+    'As P5 with `-P 1`, 400,000 requests of each command after 100,000 that are not counted. The reference is a Node server that answers +OK to ' +
     'whatever arrives and does nothing (bench/peers/bare-server.mjs); redis-server is reported beside it.',
   async run({ compare, isQuick }) {
     for (const appendfsync of isQuick ? ['everysec'] : Object.keys(TARGETS)) {
@@ -24,7 +24,7 @@ export const row = {
           commands: COMMANDS,
           pipeline: 1,
           keys: SERVER_KEYS,
-          requests: isQuick ? 1_000 : 100_000,
+          requests: isQuick ? 1_000 : 400_000,
         },
         subjects: ['bare-server', ...BACKENDS, 'redis-server'],
       });
