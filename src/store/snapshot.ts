@@ -12,7 +12,7 @@ import { BATCHED_BYTES_MAX, RecordBatch, recordHead } from '../resp/record-batch
 import { emitPacked, emitValue } from './emit-value.js';
 
 /** Between two looks at the caller's budget. */
-const SLICE_MS = 0.25;
+const SLICE_MS = 0.05;
 
 type Emit = (db: number, ...argv: Arg[]) => void;
 type EmitRecords = Parameters<SnapshotReader['next']>[2];

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { dueGrowth } from '../../src/aof/rewrite/growth-policy.js';
 import { RewriteLimiter } from '../../src/aof/rewrite/rewrite-limiter.js';
-import { SLICE_MAX_MS, SLICE_MIN_MS, sliceMs } from '../../src/aof/rewrite/slice-policy.js';
+import {
+  IDLE_TURN_MS,
+  IDLE_TURNS,
+  OTHERS_SHARE,
+  SLICE_BUSY_MS,
+  SLICE_MAX_MS,
+  SlicePacer,
+} from '../../src/aof/rewrite/slice-policy.js';
 
 const MIB = 1024 * 1024;
 
@@ -47,12 +54,59 @@ describe('the limit on rewrites that fail', () => {
   });
 });
 
-describe('the length of a slice', () => {
-  it('is full on an idle loop and at most half of a busy turn', () => {
-    expect(sliceMs(0)).toBe(SLICE_MAX_MS);
-    expect(sliceMs(0.2)).toBe(SLICE_MAX_MS);
-    expect(sliceMs(0.3)).toBe(SLICE_MIN_MS);
-    expect(sliceMs(1)).toBe(0.5);
-    expect(sliceMs(50)).toBe(SLICE_MAX_MS);
+describe('the pace of slices', () => {
+  const turns = (pacer: SlicePacer, count: number, ms: number) => {
+    for (let i = 0; i < count; i++) pacer.noteTurn(ms);
+  };
+
+  it('is short slices on a busy loop, and others have several times as long between them', () => {
+    const pacer = new SlicePacer();
+    expect(pacer.sliceMs).toBe(SLICE_BUSY_MS);
+    pacer.noteSlice(0.25);
+    expect(pacer.isDue).toBe(false);
+    pacer.noteTurn(0.25 * OTHERS_SHARE - 0.125);
+    expect(pacer.isDue).toBe(false);
+    pacer.noteTurn(0.125);
+    expect([pacer.isDue, pacer.sliceMs]).toEqual([true, SLICE_BUSY_MS]);
+  });
+
+  it('pays back what a slice took beyond its length', () => {
+    const pacer = new SlicePacer();
+    pacer.noteSlice(10);
+    pacer.noteTurn(10 * OTHERS_SHARE - 1);
+    expect(pacer.isDue).toBe(false);
+    pacer.noteTurn(1);
+    expect(pacer.isDue).toBe(true);
+  });
+
+  it('is full slices, one behind the other, after a row of idle turns', () => {
+    const pacer = new SlicePacer();
+    pacer.noteSlice(0.25);
+    turns(pacer, IDLE_TURNS - 1, 0);
+    expect(pacer.isDue).toBe(false);
+    pacer.noteTurn(IDLE_TURN_MS);
+    expect([pacer.isDue, pacer.sliceMs]).toEqual([true, SLICE_MAX_MS]);
+    pacer.noteSlice(SLICE_MAX_MS);
+    expect(pacer.isDue).toBe(false);
+    pacer.noteTurn(0);
+    expect([pacer.isDue, pacer.sliceMs]).toEqual([true, SLICE_MAX_MS]);
+  });
+
+  it('takes one turn with work in it to be busy again', () => {
+    const pacer = new SlicePacer();
+    turns(pacer, IDLE_TURNS, 0);
+    pacer.noteSlice(SLICE_MAX_MS);
+    pacer.noteTurn(IDLE_TURN_MS + 0.01);
+    expect([pacer.isDue, pacer.sliceMs]).toEqual([false, SLICE_BUSY_MS]);
+    turns(pacer, IDLE_TURNS - 1, 0.02);
+    expect(pacer.isDue).toBe(false);
+    pacer.noteTurn(0);
+    expect(pacer.isDue).toBe(true);
+  });
+
+  it('of slices that took no time is one a turn', () => {
+    const pacer = new SlicePacer();
+    pacer.noteSlice(0);
+    expect([pacer.isDue, pacer.sliceMs]).toEqual([true, SLICE_BUSY_MS]);
   });
 });

@@ -12,7 +12,7 @@ import { AofError, toAofError } from '../../errors.js';
 import type { SnapshotReader } from '../../host.js';
 import { errnoText, isDiskFull } from '../errno-text.js';
 import { Propagator } from '../propagate/propagator.js';
-import { sliceMs } from './slice-policy.js';
+import { SlicePacer } from './slice-policy.js';
 
 export interface BaseWriterOptions {
   readonly env: Env;
@@ -35,7 +35,7 @@ export interface FinishedBase {
 
 const SYNC_EVERY_BYTES = 4 * 1024 * 1024;
 /** Bytes that write(2) has not taken: from here on slices wait. */
-const BEHIND_BYTES = 8 * 1024 * 1024;
+const BEHIND_BYTES = 2 * 1024 * 1024;
 
 export class BaseWriter {
   readonly #options: BaseWriterOptions;
@@ -110,17 +110,23 @@ export class BaseWriter {
    */
   async pull(snapshot: SnapshotReader, signal: AbortSignal): Promise<void> {
     const { clock, timers } = this.#options.env;
-    let turnMs = 0;
+    const pacer = new SlicePacer();
     for (;;) {
       refuseAborted(signal);
-      const endMs = clock.monotonicMs() + sliceMs(turnMs);
+      const startedMs = clock.monotonicMs();
+      const endMs = startedMs + pacer.sliceMs;
       const isDone = snapshot.next(this.#emit, { isSpent: () => clock.monotonicMs() >= endMs }, this.#emitRecords);
       this.#hand();
       if (isDone) return;
-      const sliceEndedMs = clock.monotonicMs();
+      let sinceMs = clock.monotonicMs();
+      pacer.noteSlice(sinceMs - startedMs);
       if (this.#isBehind()) await this.#until(() => !this.#isBehind(), signal);
-      else await new Promise<void>((resolve) => timers.endOfTurn(resolve));
-      turnMs = clock.monotonicMs() - sliceEndedMs;
+      do {
+        await new Promise<void>((resolve) => timers.endOfTurn(resolve));
+        const nowMs = clock.monotonicMs();
+        pacer.noteTurn(nowMs - sinceMs);
+        sinceMs = nowMs;
+      } while (!pacer.isDue);
     }
   }
 
