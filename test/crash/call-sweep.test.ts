@@ -16,14 +16,15 @@ import { legalStates } from '../support/preload/sweep-journal.js';
 import { SweepRunner } from '../support/preload/sweep-runner.js';
 import { describeFault, makeScene, SCENES, type Scene, type SweptFault, sweptFaults } from '../support/preload/sweep-scenes.js';
 import { parseTrace } from '../support/preload/trace.js';
-import { isLongRun, Random, testSeed } from '../support/seeded-random.js';
+import { isLongRun, Random, sized, testSeed } from '../support/seeded-random.js';
 
 const backend = backendUnderTest();
 const seed = testSeed();
 /** Where syncing costs nothing, if there is such a place: the faults are the library's, not the disk's. */
 const home = mkdtempSync(join(readdirSync('/dev').includes('shm') ? '/dev/shm' : tmpdir(), 'everysec-sweep-'));
 const built = buildPreload(home);
-const WORKERS = 2;
+/** Much of a run is waiting: for a process to end, for a disk to answer again. */
+const WORKERS = sized(2, 5);
 /** Runs of the bounded size, over all policies. */
 const SAMPLE = 120;
 
