@@ -3,6 +3,7 @@ import { tracingChannel } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { BaseWriter } from '../../src/aof/rewrite/base-writer.js';
 import { RewriteCoordinator, type RewriteDone, type RewritePort } from '../../src/aof/rewrite/rewrite-coordinator.js';
+import { OTHERS_SHARE } from '../../src/aof/rewrite/slice-policy.js';
 import { createFallbackBackend } from '../../src/backend/fallback/fallback-backend.js';
 import { guardBackend } from '../../src/backend/guarded-backend.js';
 import type { AofError } from '../../src/errors.js';
@@ -266,5 +267,41 @@ describe('the cron', () => {
     rewrite.look();
     expect(rewrite.isRunning).toBe(true);
     await env.until(() => !rewrite.isRunning);
+  });
+});
+
+describe('a base writer', () => {
+  it('leaves a busy loop to others for several times as long as each slice took', async () => {
+    const env = ManualEnv.inMemory('/d', '/d/aof');
+    const backend = guardBackend(createFallbackBackend(env));
+    const files = { temp: TEMP, path: BASE, directory: '/d/aof' };
+    const base = await BaseWriter.open({
+      env,
+      backend,
+      ...files,
+      session: '0000beef',
+      checksum: true,
+      isSyncedOnTheWay: () => true,
+    });
+    const sliceAt: number[] = [];
+    let turns = 0;
+    const next = (): boolean => {
+      sliceAt.push(turns);
+      env.nowMs += 0.5;
+      return sliceAt.length === 4;
+    };
+    let isDone = false;
+    const pulled = base.pull({ next, end: () => {} }, new AbortController().signal).then(() => {
+      isDone = true;
+    });
+    while (!isDone && turns < 1000) {
+      turns++;
+      env.nowMs += 0.25;
+      await env.settle(1);
+    }
+    await pulled;
+    await base.abandon();
+    const turnsBetween = (0.5 * OTHERS_SHARE) / 0.25;
+    expect(sliceAt).toEqual([0, 1, 2, 3].map((slice) => slice * turnsBetween));
   });
 });
